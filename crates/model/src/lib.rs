@@ -1,0 +1,39 @@
+//! The nouns of Valetkey and their rules.
+//!
+//! Everything here is plain data and pure functions: no I/O, no async, no clock read, no random source. What a credential
+//! is *for* (which host, which repository, which branch) and who may use it is decided by the types and functions of this
+//! crate; the crates above only carry the decisions out.
+//!
+//! Start with [`SessionSpec`] (what is asked for), [`resolve`](fn@resolve) (which integration serves it), [`Grant`] (what a session may
+//! then do) and [`PushPolicy`] (what it may push).
+
+mod branch;
+mod entropy;
+mod grant;
+mod ids;
+mod instance_url;
+mod integration;
+mod problem;
+mod provider;
+mod push_policy;
+mod repo_url;
+mod resolve;
+mod session;
+
+pub use branch::{BranchName, BranchNameError};
+pub use entropy::{Clock, Entropy};
+pub use grant::{Grant, GrantedIntegration, GrantedRepository};
+pub use ids::{
+    Alias, EngineId, GrantId, IntegrationId, IntegrationRef, NameError, ProjectName, SessionId, TokenId, UserId,
+};
+pub use instance_url::{InstanceUrl, InstanceUrlError};
+pub use integration::{Account, AuthMethod, CheckOutcome, Integration, IntegrationView, OwnerScope, Status};
+pub use problem::{Problem, ProblemCode};
+pub use provider::ProviderKind;
+pub use push_policy::{ObjectId, PushPolicy, RefUpdate, Verdict};
+pub use repo_url::{RepoUrl, RepoUrlError};
+pub use resolve::{Query, Resolution, resolve};
+pub use session::{
+    EventBody, LogStream, Phase, PhaseError, PhaseTimes, RepositoryRun, RepositorySpec, Session, SessionEvent,
+    SessionSpec, Step, StepOutcome,
+};

@@ -1,0 +1,280 @@
+use std::fmt::Write as _;
+
+use crate::{
+    InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope, Problem, ProblemCode, ProjectName,
+    ProviderKind, UserId,
+};
+
+/// What an integration is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Who asks.
+    pub caller: &'a UserId,
+    /// In which project.
+    pub project: &'a ProjectName,
+    /// The one they chose, if they chose one.
+    pub explicit: Option<&'a IntegrationRef>,
+    /// The provider, where only that is known.
+    pub provider: Option<ProviderKind>,
+    /// The instance that the credential would be sent to.
+    pub instance: Option<&'a InstanceUrl>,
+}
+
+/// The integration that serves a [`Query`].
+#[derive(Debug, Clone)]
+pub struct Resolution<'a> {
+    /// Which.
+    pub integration: &'a Integration,
+    /// Why this one, for people.
+    pub reason: String,
+    /// All that were considered, the chosen one included.
+    pub candidates: Vec<IntegrationId>,
+}
+
+/// Decides which of `all` integrations serves `query`.
+///
+/// A chosen one is taken or is an error. Without a choice the rungs are tried in order: User of this project, User
+/// Global, Project. In the first rung that has a fitting integration the default-marked one is taken, else the only one.
+///
+/// # Errors
+/// `integration_missing`, `integration_ambiguous` (names the candidates) or `integration_unusable` (the chosen one
+/// belongs elsewhere). The texts tell nothing of integrations that the caller may not use.
+pub fn resolve<'a>(all: &'a [Integration], query: Query<'_>) -> Result<Resolution<'a>, Problem> {
+    let usable: Vec<&Integration> = all.iter().filter(|i| !i.removing && rung(i, &query).is_some()).collect();
+    match query.explicit {
+        Some(wanted) => explicit(&usable, wanted, &query),
+        None => by_rungs(&usable, &query),
+    }
+}
+
+const RUNGS: [&str; 3] = ["User integration of this project", "User Global integration", "Project integration"];
+
+/// The rung on which the caller may use it in this project, if they may.
+fn rung(integration: &Integration, query: &Query<'_>) -> Option<usize> {
+    let own = integration.owner == *query.caller;
+    match &integration.scope {
+        OwnerScope::User(project) if own && project == query.project => Some(0),
+        OwnerScope::UserGlobal if own => Some(1),
+        OwnerScope::Project(project) if project == query.project => Some(2),
+        _ => None,
+    }
+}
+
+fn fits(integration: &Integration, query: &Query<'_>) -> bool {
+    query.provider.is_none_or(|p| p == integration.provider)
+        && query.instance.is_none_or(|i| *i == integration.instance_url)
+}
+
+fn explicit<'a>(
+    usable: &[&'a Integration],
+    wanted: &IntegrationRef,
+    query: &Query<'_>,
+) -> Result<Resolution<'a>, Problem> {
+    let mut named: Vec<&Integration> = match wanted {
+        IntegrationRef::Id(id) => usable.iter().filter(|i| i.id == *id).copied().collect(),
+        IntegrationRef::Alias(alias) => usable.iter().filter(|i| i.alias == *alias).copied().collect(),
+    };
+    named.sort_by_key(|i| rung(i, query));
+    let Some(first) = named.first() else {
+        return Err(Problem::new(
+            ProblemCode::IntegrationUnusable,
+            format!("There is no integration '{wanted}' that you can use here."),
+        )
+        .remedy("List yours with `valetkey integrations list`."));
+    };
+    // An alias may name one integration per rung; of those that fit, the nearest rung wins.
+    let Some(chosen) = named.iter().find(|i| fits(i, query)) else {
+        let target = query.instance.map_or_else(String::new, ToString::to_string);
+        let detail = format!(
+            "The chosen integration '{}' belongs to {} at {}; its credential is not sent to {target}.",
+            first.alias, first.provider, first.instance_url,
+        );
+        return Err(Problem::new(ProblemCode::IntegrationUnusable, detail)
+            .remedy("Choose an integration of the repository's own host, or leave the choice out."));
+    };
+    Ok(Resolution {
+        integration: chosen,
+        reason: format!("'{}' was chosen explicitly.", chosen.alias),
+        candidates: vec![chosen.id.clone()],
+    })
+}
+
+fn by_rungs<'a>(usable: &[&'a Integration], query: &Query<'_>) -> Result<Resolution<'a>, Problem> {
+    for (level, name) in RUNGS.iter().enumerate() {
+        let here: Vec<&Integration> =
+            usable.iter().filter(|i| rung(i, query) == Some(level) && fits(i, query)).copied().collect();
+        let candidates = here.iter().map(|i| i.id.clone()).collect();
+        let taken = match here.as_slice() {
+            [] => continue,
+            [only] => Some((*only, format!("'{}' is the only {name} for {}.", only.alias, only.instance_url))),
+            several => several
+                .iter()
+                .find(|i| i.is_default)
+                .map(|i| (*i, format!("'{}' is marked default among {} of the level {name}.", i.alias, several.len()))),
+        };
+        return match taken {
+            Some((integration, reason)) => Ok(Resolution { integration, reason, candidates }),
+            None => Err(ambiguous(&here, name)),
+        };
+    }
+    Err(missing(query))
+}
+
+fn ambiguous(candidates: &[&Integration], level: &str) -> Problem {
+    let mut list = String::new();
+    for candidate in candidates {
+        let _ = write!(
+            list,
+            "\n  {}  '{}'  {} at {}",
+            candidate.id, candidate.alias, candidate.account.username, candidate.instance_url
+        );
+    }
+    Problem::new(
+        ProblemCode::IntegrationAmbiguous,
+        format!("Several integrations of the level {level} would do:{list}"),
+    )
+    .remedy("Name one with --integration, or mark one with `valetkey integrations default ID`.")
+}
+
+fn missing(query: &Query<'_>) -> Problem {
+    let kind = query.provider.or_else(|| query.instance.and_then(|i| ProviderKind::guess(i.host())));
+    let (whose, connect) = match (kind, query.instance) {
+        (Some(kind), Some(instance)) if *instance == kind.default_instance() => {
+            (format!("{kind}"), format!("valetkey connect {}", kind.slug()))
+        }
+        (Some(kind), Some(instance)) => {
+            (format!("{kind} at {instance}"), format!("valetkey connect {} --instance {instance}", kind.slug()))
+        }
+        (Some(kind), None) => (format!("{kind}"), format!("valetkey connect {}", kind.slug())),
+        (None, Some(instance)) => (instance.to_string(), format!("valetkey connect PROVIDER --instance {instance}")),
+        (None, None) => ("this".to_owned(), "valetkey connect PROVIDER".to_owned()),
+    };
+    let problem = Problem::new(ProblemCode::IntegrationMissing, format!("No integration is connected for {whose}."))
+        .remedy(format!("Connect one: `{connect}`, or on the Integrations page."));
+    match kind {
+        Some(kind) => problem.by(kind),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::integration::tests::integration;
+    use proptest::prelude::*;
+
+    const HERE: &str = "https://gitlab.com";
+
+    fn project(name: &str) -> ProjectName {
+        name.parse().unwrap()
+    }
+
+    fn ask<'a>(all: &'a [Integration], caller: &UserId, explicit: Option<&str>) -> Result<Resolution<'a>, Problem> {
+        let instance = HERE.parse().unwrap();
+        let explicit = explicit.map(|text| text.parse::<IntegrationRef>().unwrap());
+        let query = Query {
+            caller,
+            project: &project("p"),
+            explicit: explicit.as_ref(),
+            provider: None,
+            instance: Some(&instance),
+        };
+        resolve(all, query)
+    }
+
+    #[test]
+    fn the_rungs_in_order() {
+        let me = UserId::admin();
+        let mut all: Vec<_> = (1..=3).map(|n| integration(n, HERE)).collect();
+        all[0].scope = OwnerScope::Project(project("p"));
+        all[1].scope = OwnerScope::UserGlobal;
+        all[2].scope = OwnerScope::User(project("p"));
+        assert_eq!(ask(&all, &me, None).unwrap().integration.id, all[2].id);
+        assert_eq!(ask(&all[..2], &me, None).unwrap().integration.id, all[1].id);
+        assert_eq!(ask(&all[..1], &me, None).unwrap().integration.id, all[0].id);
+        assert_eq!(ask(&[], &me, None).unwrap_err().code, ProblemCode::IntegrationMissing);
+    }
+
+    #[test]
+    fn several_need_a_default() {
+        let me = UserId::admin();
+        let mut all: Vec<_> = (1..=2).map(|n| integration(n, HERE)).collect();
+        let error = ask(&all, &me, None).unwrap_err();
+        assert_eq!(error.code, ProblemCode::IntegrationAmbiguous);
+        assert!(all.iter().all(|i| error.detail.contains(i.id.as_str())), "{error}");
+        all[1].is_default = true;
+        assert_eq!(ask(&all, &me, None).unwrap().integration.id, all[1].id);
+    }
+
+    #[test]
+    fn an_explicit_choice_is_taken_or_is_an_error() {
+        let me = UserId::admin();
+        let all = vec![integration(1, HERE), integration(2, "https://elsewhere.test")];
+        assert_eq!(ask(&all, &me, Some("ALIAS 1")).unwrap().integration.id, all[0].id);
+        assert_eq!(ask(&all, &me, Some("alias 2")).unwrap_err().code, ProblemCode::IntegrationUnusable);
+        assert_eq!(ask(&all, &me, Some(all[1].id.as_str())).unwrap_err().code, ProblemCode::IntegrationUnusable);
+        assert_eq!(ask(&all, &me, Some("no such")).unwrap_err().code, ProblemCode::IntegrationUnusable);
+    }
+
+    #[test]
+    fn others_and_disconnected_ones_are_never_taken_nor_told_of() {
+        let me: UserId = "eve".parse().unwrap();
+        let mut all = vec![integration(1, HERE)];
+        assert_eq!(ask(&all, &me, None).unwrap_err().code, ProblemCode::IntegrationMissing);
+        let foreign = ask(&all, &me, Some(all[0].id.as_str())).unwrap_err();
+        let unknown = ask(&[], &me, Some(all[0].id.as_str())).unwrap_err();
+        assert_eq!(foreign, unknown);
+        all[0].removing = true;
+        assert_eq!(ask(&all, &UserId::admin(), None).unwrap_err().code, ProblemCode::IntegrationMissing);
+    }
+
+    #[test]
+    fn look_alike_hosts_get_nothing() {
+        let me = UserId::admin();
+        let all = vec![integration(1, HERE)];
+        for other in
+            ["https://gitlab.com.evil.test", "https://gitlab.com:8443", "https://evil.test", "http://127.0.0.1"]
+        {
+            let instance = other.parse().unwrap();
+            let query = Query {
+                caller: &me,
+                project: &project("p"),
+                explicit: None,
+                provider: None,
+                instance: Some(&instance),
+            };
+            assert!(resolve(&all, query).is_err(), "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_unrelated_integration_changes_nothing(
+            scopes in prop::collection::vec((0..3u8, any::<bool>()), 0..6),
+            kind in 0..3u8,
+        ) {
+            let me = UserId::admin();
+            let scope = |n: u8| match n {
+                0 => OwnerScope::User(project("p")),
+                1 => OwnerScope::UserGlobal,
+                _ => OwnerScope::Project(project("p")),
+            };
+            let all: Vec<_> = scopes.iter().zip(1u8..).map(|((s, default), n)| {
+                let mut it = integration(n, HERE);
+                it.scope = scope(*s);
+                it.is_default = *default;
+                it
+            }).collect();
+            let before = ask(&all, &me, None).map(|r| (r.integration.id.clone(), r.reason));
+            let mut unrelated = integration(100, HERE);
+            match kind {
+                0 => unrelated.instance_url = "https://other.test".parse().unwrap(),
+                1 => unrelated.owner = "someone".parse().unwrap(),
+                _ => unrelated.scope = OwnerScope::Project(project("q")),
+            }
+            let with = [all.as_slice(), &[unrelated]].concat();
+            let after = ask(&with, &me, None).map(|r| (r.integration.id.clone(), r.reason));
+            prop_assert_eq!(before, after);
+        }
+    }
+}

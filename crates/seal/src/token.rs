@@ -1,0 +1,74 @@
+use std::fmt;
+
+use aws_lc_rs::{digest, rand};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use valetkey_model::Entropy;
+
+use crate::Secret;
+
+/// The operating system's random source.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        rand::fill(bytes).expect("the operating system has random bytes");
+    }
+}
+
+/// A new bearer token: `prefix` and 256 random bits in URL-safe base64.
+pub fn mint(prefix: &str, entropy: &dyn Entropy) -> Secret<String> {
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    entropy.fill(bytes.as_mut());
+    Secret::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes.as_ref())))
+}
+
+/// What is stored of a minted token: its SHA-256 in hex. Enough to recognise it, useless to guess 256 random bits.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TokenHash(String);
+
+impl TokenHash {
+    /// The hash of a presented token.
+    pub fn of(token: &str) -> Self {
+        use std::fmt::Write as _;
+        let digest = digest::digest(&digest::SHA256, token.as_bytes());
+        Self(digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        }))
+    }
+
+    /// The hash of a secret.
+    #[expect(clippy::disallowed_methods, reason = "only the hash leaves")]
+    pub fn of_secret(token: &Secret<String>) -> Self {
+        Self::of(token.expose())
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(…)")
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look inside")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_long_distinct_and_safe_in_a_path() {
+        let a = mint("vk_", &SystemEntropy);
+        let b = mint("vk_", &SystemEntropy);
+        assert_ne!(a.expose(), b.expose());
+        assert_eq!(a.expose().len(), 3 + 43);
+        assert!(a.expose().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
+        assert_eq!(TokenHash::of(a.expose()), TokenHash::of_secret(&a));
+        assert_eq!(TokenHash::of("abc").as_str(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}
