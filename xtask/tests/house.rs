@@ -9,7 +9,7 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// The layer of each crate: it may depend on lower ones only.
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 13] = [
     ("valetkey-model", 0),
     ("valetkey-seal", 1),
     ("valetkey-redact", 0),
@@ -18,9 +18,10 @@ const LAYERS: [(&str, u8); 12] = [
     ("valetkey-git", 2),
     ("valetkey-integrations", 3),
     ("valetkey-gateway", 4),
+    ("valetkey-testbed", 4),
     ("valetkey-sessions", 5),
     ("valetkey-server", 6),
-    ("valetkey-twins", 6),
+    ("valetkey-twins", 0),
     ("valetkey", 7),
 ];
 

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     KeyFile, KeyFileError, Secret,
-    keyfile::{KeyId, MasterKey},
+    keyfile::{KeyFileLock, KeyId, MasterKey},
 };
 
 /// What a sealed record is: kind, id and version. Bound into the seal, so that a record copied elsewhere does not open.
@@ -133,22 +133,27 @@ impl Sealer {
         Ok(Some(Sealed(bytes)))
     }
 
-    /// Adds a master key, under which everything is sealed from now on. Other processes find it when they meet it.
+    /// Adds a master key, under which everything is sealed from now on, here at once and in other processes when they
+    /// meet it. The old ones stay until [`Rotation::finish`].
     ///
     /// # Errors
-    /// When the key file can't be replaced.
-    pub fn add_master_key(&self) -> Result<(), SealError> {
+    /// When another rotation is under way or the key file can't be replaced.
+    pub fn begin_rotation(&self) -> Result<Rotation<'_>, SealError> {
+        let lock = self.file.lock()?;
         self.file.add(&*self.entropy)?;
-        self.reload()
+        self.reload()?;
+        Ok(Rotation { sealer: self, _lock: lock })
     }
 
-    /// Forgets every master key but the newest. Only once everything is [rewrapped](Self::rewrap).
+    /// Whether `sealed` is under the newest master key of the file as it is now. Who stores a record asks this *after*
+    /// storing it and seals it again if not: a rotation may have passed between the two.
     ///
     /// # Errors
-    /// When the key file can't be replaced.
-    pub fn retire_old_master_keys(&self) -> Result<(), SealError> {
-        self.file.retire_old(&*self.entropy)?;
-        self.reload()
+    /// When the key file can't be read.
+    pub fn is_current(&self, sealed: &Sealed) -> Result<bool, SealError> {
+        self.reload()?;
+        let keys = self.keys.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(keys.last().expect("a loaded key file has keys").id == key_id(sealed)?)
     }
 
     /// Reads the key file again, as after a rotation by another process.
@@ -195,6 +200,24 @@ impl Sealer {
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut body)
             .expect("AES-GCM takes every length that fits in memory");
         [nonce.as_slice(), &body, tag.as_ref()].concat()
+    }
+}
+
+/// A change of master keys under way; no other process can begin one meanwhile.
+#[derive(Debug)]
+pub struct Rotation<'a> {
+    sealer: &'a Sealer,
+    _lock: KeyFileLock,
+}
+
+impl Rotation<'_> {
+    /// Forgets every master key but the newest. Only once everything is [rewrapped](Sealer::rewrap).
+    ///
+    /// # Errors
+    /// When the key file can't be replaced; then all keys stay.
+    pub fn finish(self) -> Result<(), SealError> {
+        self.sealer.file.retire_old(&*self.sealer.entropy)?;
+        self.sealer.reload()
     }
 }
 
@@ -261,11 +284,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (sealer(&folder), sealer(&folder));
         let old = a.seal(&id(1), &Secret::from("x"));
-        a.add_master_key().unwrap();
+        let rotation = a.begin_rotation().unwrap();
+        assert!(matches!(b.begin_rotation(), Err(SealError::Keys(KeyFileError::Busy { .. }))));
+        assert!(!a.is_current(&old).unwrap());
         let new = a.rewrap(&id(1), &old).unwrap().expect("sealed under the old key");
         assert_eq!(b.open(&id(1), &new).unwrap().expose(), "x", "the other process meets a key it has not loaded");
         assert_eq!(a.rewrap(&id(1), &new).unwrap(), None);
-        a.retire_old_master_keys().unwrap();
+        assert!(b.is_current(&new).unwrap());
+        rotation.finish().unwrap();
         assert_eq!(a.open(&id(1), &new).unwrap().expose(), "x");
         assert!(matches!(a.open(&id(1), &old), Err(SealError::UnknownKey(_))));
     }

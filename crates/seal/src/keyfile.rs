@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -66,6 +66,12 @@ pub struct KeyFile {
     path: PathBuf,
 }
 
+/// An exclusive lock that the system releases when this is dropped or the process ends.
+#[derive(Debug)]
+pub(crate) struct KeyFileLock {
+    _file: File,
+}
+
 /// Why the master keys can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
@@ -84,6 +90,12 @@ pub enum KeyFileError {
         path: PathBuf,
         /// The first bad line, from 1.
         line: usize,
+    },
+    /// Another process changes it.
+    #[error("another rotation of the master key file {path} is under way; wait for it to end")]
+    Busy {
+        /// The file.
+        path: PathBuf,
     },
     /// Others may read it.
     #[error("the master key file {path} may be read by others (mode {mode:o}); run: chmod 600 {path}")]
@@ -138,6 +150,23 @@ impl KeyFile {
             .map(|(n, line)| MasterKey::parse(line).ok_or_else(|| damaged(n + 1)))
             .collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() { Err(damaged(1)) } else { Ok(keys) }
+    }
+
+    /// Keeps other processes from changing the file until dropped.
+    pub(crate) fn lock(&self) -> Result<KeyFileLock, KeyFileError> {
+        let path = self.path.with_extension("lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|e| self.io(e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(KeyFileLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(KeyFileError::Busy { path: self.path.clone() }),
+            Err(TryLockError::Error(e)) => Err(self.io(e)),
+        }
     }
 
     /// Adds a fresh key, which everything is sealed under from now on.

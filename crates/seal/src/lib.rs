@@ -12,7 +12,7 @@ mod keyfile;
 mod secret;
 mod token;
 
-pub use envelope::{Identity, SealError, Sealed, Sealer};
+pub use envelope::{Identity, Rotation, SealError, Sealed, Sealer};
 pub use keyfile::{KeyFile, KeyFileError, KeyId};
 pub use secret::Secret;
 pub use token::{SystemEntropy, TokenHash, mint};

@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The main job: a session, from what was asked to the notice with the branch link.
+//!
+//! [`pipeline`] is the job itself, one function that calls the six steps in order, each in a module of its own:
+//! `resolve` → `preflight` → `checkout` → `agent` → `publish` → `announce`. The [`Engine`] queues sessions, runs them, records
+//! every step in the event log, stops them, and after a crash finds the ones that were left behind.
+//!
+//! *Invariant:* no step holds a credential. Git goes through the gateway with a lease; only `environment` sees the
+//! tokens, to put them where the agent expects them and to have them redacted.
+
+mod agent;
+mod announce;
+mod checkout;
+mod engine;
+mod environment;
+mod events;
+mod liveness;
+mod output;
+mod pipeline;
+mod preflight;
+mod publish;
+mod resolve;
+mod run;
+mod spec;
+mod stop;
+
+pub use engine::{Engine, EngineConfig};
+pub use events::EventStream;
+pub use spec::{NewRepository, NewSession};

@@ -1,1 +1,34 @@
-//! Placeholder.
+//! The database: everything that outlives a process.
+//!
+//! One SQL text serves SQLite (one person's machine, or a small server) and PostgreSQL (several replicas). Credentials
+//! come in sealed and go out sealed; nothing here can open them. What is acknowledged is on disk, what does not parse is
+//! [`StoreError::Damaged`], and every change that spans rows is one transaction.
+//!
+//! [`Store`] is the handle; its methods are in the module of the noun that they are about. Several processes may use one
+//! database at once. Moments are passed in and kept to the millisecond.
+
+mod credential;
+mod database_url;
+mod error;
+mod event;
+mod grant;
+mod integration;
+mod meta;
+mod migrations;
+mod project;
+mod record;
+mod removal;
+mod session;
+mod sign_in;
+mod sqlite;
+mod store;
+mod token;
+
+pub use credential::StoredCredential;
+pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub use error::StoreError;
+pub use integration::{CheckRecord, Finding, IntegrationFilter};
+pub use removal::{Removal, RemovalMode};
+pub use session::StopRequest;
+pub use store::Store;
+pub use token::TokenRecord;

@@ -1,0 +1,99 @@
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use valetkey_model::{Problem, ProblemCode, ProviderKind, RepoUrl};
+
+use crate::address::Service;
+
+/// A refusal in words: git shows the lines of a plain-text answer behind `remote:`.
+pub(crate) fn refuse(status: StatusCode, text: &str) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, Body::from(format!("{}\n", text.trim_end()))).into_response()
+}
+
+/// A refusal of our own.
+///
+/// Never 401: git would ask for a password that it must not have.
+pub(crate) fn problem(problem: &Problem) -> Response {
+    let status = match problem.code {
+        ProblemCode::NotFound | ProblemCode::RepositoryNotFound => StatusCode::NOT_FOUND,
+        ProblemCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ProblemCode::ProviderUnreachable | ProblemCode::TlsNotTrusted | ProblemCode::NotTheProvider => {
+            StatusCode::BAD_GATEWAY
+        }
+        ProblemCode::Internal | ProblemCode::SealBroken => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::FORBIDDEN,
+    };
+    let mut text = problem.detail.clone();
+    if let Some(remedy) = &problem.remediation {
+        text = format!("{text}\n{remedy}");
+    }
+    refuse(status, &text)
+}
+
+/// What the upstream's refusal means, in words of ours and, where it gave any, its own.
+pub(crate) fn upstream_refusal(
+    status: StatusCode,
+    provider: ProviderKind,
+    repository: &RepoUrl,
+    service: Service,
+    retry_after: Option<&str>,
+    said: &str,
+) -> Response {
+    let push = service == Service::ReceivePack;
+    let (status, text) = match status {
+        s if s.is_redirection() => (
+            StatusCode::BAD_GATEWAY,
+            format!("{provider} says that {repository} has moved. Redirects are not followed; use its new address."),
+        ),
+        StatusCode::UNAUTHORIZED => (
+            StatusCode::FORBIDDEN,
+            format!(
+                "Authentication failed: {provider} no longer accepts the token for {}. Reconnect with `valetkey connect {} --instance {}`.",
+                repository.instance(),
+                provider.slug(),
+                repository.instance()
+            ),
+        ),
+        StatusCode::FORBIDDEN if push => (StatusCode::FORBIDDEN, push_forbidden(provider)),
+        StatusCode::FORBIDDEN => {
+            (StatusCode::FORBIDDEN, format!("{provider} refused to let this account read {repository}."))
+        }
+        StatusCode::NOT_FOUND => (
+            StatusCode::NOT_FOUND,
+            format!("{repository} does not exist at {provider}, or the connected account may not see it."),
+        ),
+        StatusCode::TOO_MANY_REQUESTS => {
+            let wait = retry_after.map_or_else(String::new, |s| format!(" Retry in {s} s."));
+            (StatusCode::TOO_MANY_REQUESTS, format!("{provider} rate limit exceeded.{wait}"))
+        }
+        other => (StatusCode::BAD_GATEWAY, format!("{provider} answered {} to git.", other.as_u16())),
+    };
+    refuse(status, &format!("{text}\n{said}"))
+}
+
+/// The contract's text for a push that the provider refused.
+fn push_forbidden(provider: ProviderKind) -> String {
+    let scope = match provider {
+        ProviderKind::GitLab => "write_repository",
+        ProviderKind::GitHub => "repo",
+    };
+    format!(
+        "{provider} push failed: Insufficient permissions. Ensure your {provider} token has '{scope}' scope. You can update your token by reconnecting your {provider} account with the required permissions."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_refused_push_is_the_contracts() {
+        assert_eq!(
+            push_forbidden(ProviderKind::GitLab),
+            "GitLab push failed: Insufficient permissions. Ensure your GitLab token has 'write_repository' scope. You can update your token by reconnecting your GitLab account with the required permissions."
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! What `git status --porcelain=v2 -z` says.
+
+/// What in a working tree is not committed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// The paths whose state in the working tree is not that of the index, each behind a NUL-terminated predecessor: the
+    /// form in which `git update-index -z --stdin` reads them.
+    pub(crate) to_stage: Vec<u8>,
+    /// How many files differ from the commit.
+    pub(crate) changed: usize,
+    /// Whether one of the differences is sure to remain once everything is staged.
+    pub(crate) surely_differs: bool,
+    /// Folders that are git repositories of their own and not part of this one.
+    pub(crate) foreign: Vec<String>,
+}
+
+impl Status {
+    pub(crate) fn parse(output: &[u8]) -> Option<Self> {
+        let mut status = Self::default();
+        for entry in output.split(|&byte| byte == 0).filter(|entry| !entry.is_empty()) {
+            let (kind, rest) = (entry.first()?, entry.get(2..)?);
+            match kind {
+                b'1' => status.tracked(rest, 8)?,
+                b'u' => status.tracked(rest, 10)?,
+                b'?' if rest.ends_with(b"/") => status.foreign.push(String::from_utf8_lossy(rest).into_owned()),
+                b'?' => {
+                    status.stage(rest);
+                    status.surely_differs = true;
+                }
+                b'#' => {}
+                _ => return None,
+            }
+        }
+        Some(status)
+    }
+
+    /// `XY` and some fields that don't matter here, then the path, separated by single spaces.
+    fn tracked(&mut self, entry: &[u8], fields: usize) -> Option<()> {
+        let path = entry.splitn(fields, |&byte| byte == b' ').nth(fields - 1)?;
+        let (in_index, in_tree) = (*entry.first()?, *entry.get(1)?);
+        if in_tree == b'.' {
+            self.changed += 1;
+        } else {
+            self.stage(path);
+        }
+        self.surely_differs |= in_index == b'.' || in_tree == b'.';
+        Some(())
+    }
+
+    fn stage(&mut self, path: &[u8]) {
+        self.changed += 1;
+        self.to_stage.extend_from_slice(path);
+        self.to_stage.push(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ONE: &str = "N... 100644 100644 100644 aaaa bbbb";
+
+    fn parse(entries: &[String]) -> Status {
+        Status::parse(entries.join("\0").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_clean_tree() {
+        assert_eq!(Status::parse(b""), Some(Status::default()));
+    }
+
+    #[test]
+    fn changes_of_all_kinds() {
+        let status = parse(&[
+            format!("1 M. {ONE} staged"),
+            format!("1 .M {ONE} a path with  spaces\nand a line feed"),
+            "u UU N... 100644 100644 100644 100644 a b c conflict".to_owned(),
+            "? new".to_owned(),
+            "? other/repo/".to_owned(),
+        ]);
+        assert_eq!(status.to_stage, b"a path with  spaces\nand a line feed\0conflict\0new\0");
+        assert_eq!((status.changed, status.surely_differs), (4, true));
+        assert_eq!(status.foreign, ["other/repo/"]);
+    }
+
+    #[test]
+    fn a_change_staged_and_undone_may_be_none() {
+        assert!(!parse(&[format!("1 MM {ONE} x")]).surely_differs);
+        assert!(parse(&[format!("1 MM {ONE} x"), format!("1 .D {ONE} y")]).surely_differs);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_no_status() {
+        for bad in ["2 R. x", "1 M", "1 M. too few", "x", "?"] {
+            assert_eq!(Status::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(output in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Status::parse(&output);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+use valetkey_model::{
+    CheckOutcome, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode, ProviderKind, RepoUrl, UserId,
+};
+use valetkey_providers::{
+    Access, Checked, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict, provider,
+};
+use valetkey_store::{CheckRecord, Finding};
+
+use crate::Integrations;
+
+/// What a provider's answer says of a token.
+pub(crate) fn outcome_of(kind: ProviderKind, checked: &Checked) -> CheckOutcome {
+    if checked.missing_scopes.is_empty() {
+        return CheckOutcome::Connected;
+    }
+    let missing = checked.missing_scopes.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ");
+    CheckOutcome::InsufficientScope { reason: format!("The {kind} token lacks the scope {missing}.") }
+}
+
+/// What is recorded of a token that the provider described.
+pub(crate) fn described(kind: ProviderKind, checked: Checked) -> Finding {
+    Finding::Described {
+        outcome: outcome_of(kind, &checked),
+        account: checked.account,
+        granted_scopes: checked.granted_scopes,
+        expires_at: checked.expires_at,
+    }
+}
+
+/// What is recorded of a refusal: only one that speaks of the token changes what is known of it.
+fn refused(verdict: Verdict, problem: &Problem) -> Finding {
+    let reason = problem.detail.clone();
+    match verdict {
+        Verdict::Credential => Finding::Judged(CheckOutcome::Disconnected { code: problem.code, reason }),
+        Verdict::Scope => Finding::Judged(CheckOutcome::InsufficientScope { reason }),
+        Verdict::Reachability => Finding::Unreachable(reason),
+    }
+}
+
+impl Integrations {
+    /// Asks the provider now and stores what it says.
+    ///
+    /// # Errors
+    /// `not_found`, or a store or seal problem. A refusal by the provider is no error: it is the new status.
+    pub async fn test(&self, owner: &UserId, which: &IntegrationRef) -> Result<Integration, Problem> {
+        let integration = self.get(owner, which).await?;
+        // Whatever the provider said is the new status, not an error of this call.
+        self.check(&integration).await.map(drop)?;
+        self.by_id(&integration.id).await
+    }
+
+    /// Asks the provider after it refused the credential somewhere else, and stores what it says.
+    ///
+    /// # Errors
+    /// As [`test`](Self::test).
+    pub async fn recheck(&self, id: &IntegrationId) -> Result<(), Problem> {
+        let integration = self.by_id(id).await?;
+        self.check(&integration).await.map(drop)
+    }
+
+    /// Asks the provider of `integration` and records the answer; the answer itself is returned too.
+    ///
+    /// # Errors
+    /// Only ours: the store or the seal. The inner result is the provider's.
+    pub async fn check(&self, integration: &Integration) -> Result<Result<(), Problem>, Problem> {
+        let (token, generation) = self.open(&integration.id).await?;
+        let (kind, instance) = (integration.provider, &integration.instance_url);
+        let access = Access { http: &self.http, instance, token: &token, now: self.clock.now() };
+        let answer = provider(kind).check(access).await;
+        let (finding, result) = match answer {
+            Ok(checked) => {
+                let result = match outcome_of(kind, &checked) {
+                    CheckOutcome::InsufficientScope { reason } => {
+                        Err(Problem::new(ProblemCode::InsufficientScope, reason).by(kind))
+                    }
+                    CheckOutcome::Connected | CheckOutcome::Disconnected { .. } => Ok(()),
+                };
+                (described(kind, checked), result)
+            }
+            Err(error) => {
+                let verdict = error.verdict();
+                let problem = error.into_problem(kind, instance);
+                (refused(verdict, &problem), Err(problem))
+            }
+        };
+        let record = CheckRecord { generation, checked_at: self.clock.now(), finding };
+        self.store.record_check(&integration.id, &record).await?;
+        Ok(result)
+    }
+
+    /// Asks the provider what the account may do with a repository.
+    ///
+    /// # Errors
+    /// The provider's refusal, or `push_not_allowed` for an account that may only read.
+    pub async fn repository(&self, integration: &Integration, repo: &RepoUrl) -> Result<RepositoryAccess, Problem> {
+        let (token, _) = self.open(&integration.id).await?;
+        let (kind, instance) = (integration.provider, &integration.instance_url);
+        let access = Access { http: &self.http, instance, token: &token, now: self.clock.now() };
+        provider(kind).repository(access, repo).await.map_err(|e| e.into_problem(kind, instance))
+    }
+
+    /// Opens a pull (merge) request, or finds the open one of the same branch.
+    ///
+    /// # Errors
+    /// The provider's refusal.
+    pub async fn open_pull_request(
+        &self,
+        integration: &Integration,
+        repo: &RepoUrl,
+        draft: &PullRequestDraft,
+    ) -> Result<PullRequest, Problem> {
+        let (token, _) = self.open(&integration.id).await?;
+        let (kind, instance) = (integration.provider, &integration.instance_url);
+        let access = Access { http: &self.http, instance, token: &token, now: self.clock.now() };
+        let answer: Result<_, ProviderError> = provider(kind).open_pull_request(access, repo, draft).await;
+        answer.map_err(|e| e.into_problem(kind, instance))
+    }
+}

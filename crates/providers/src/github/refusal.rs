@@ -1,0 +1,86 @@
+use http::StatusCode;
+use url::Url;
+use valetkey_model::RepoUrl;
+
+use crate::{
+    ProviderError,
+    api::{Answer, Api},
+};
+
+/// What an answer that is no success means.
+pub(super) fn refusal(api: &Api<'_>, answer: &Answer) -> ProviderError {
+    if let Some(common) = answer.common_refusal() {
+        return common;
+    }
+    let said = answer.said();
+    match answer.status {
+        StatusCode::UNAUTHORIZED => ProviderError::TokenInvalid,
+        StatusCode::FORBIDDEN if answer.header("x-github-sso").is_some() => {
+            ProviderError::SsoRequired { url: sso_page(api, answer) }
+        }
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => limit(api, answer, &said)
+            .or_else(|| denial(answer, &said))
+            .unwrap_or(ProviderError::Forbidden { said }),
+        StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => ProviderError::Forbidden { said },
+        _ => answer.other_refusal(),
+    }
+}
+
+/// As [`refusal`], for a question about a repository.
+pub(super) fn repository_refusal(api: &Api<'_>, answer: &Answer, repo: &RepoUrl) -> ProviderError {
+    let path = || repo.path().to_owned();
+    match refusal(api, answer) {
+        ProviderError::NotTheProvider { .. } if api.is_move(answer) => ProviderError::RepositoryMoved { path: path() },
+        ProviderError::NotTheProvider { .. } if answer.is_missing() => ProviderError::RepositoryNotFound { path: path() },
+        other => other,
+    }
+}
+
+/// GitHub limits with 403 or 429: the primary limit until its window ends, a secondary one for as long as it says, and
+/// where it says nothing for a minute.
+fn limit(api: &Api<'_>, answer: &Answer, said: &str) -> Option<ProviderError> {
+    let now = api.at.now;
+    let words = said.to_ascii_lowercase();
+    if let Some(seconds) = answer.retry_after(now) {
+        return Some(ProviderError::RateLimited { retry_after_seconds: Some(seconds) });
+    }
+    if answer.number("x-ratelimit-remaining") == Some(0) {
+        let retry_after_seconds = answer.reset("x-ratelimit-reset", now);
+        return Some(ProviderError::RateLimited { retry_after_seconds });
+    }
+    let limited = words.contains("rate limit") || words.contains("abuse detection");
+    (limited || answer.status == StatusCode::TOO_MANY_REQUESTS)
+        .then_some(ProviderError::RateLimited { retry_after_seconds: Some(60) })
+}
+
+fn denial(answer: &Answer, said: &str) -> Option<ProviderError> {
+    if said.contains("Bad credentials") || said.contains("Maximum number of login attempts exceeded") {
+        return Some(ProviderError::LockedOut);
+    }
+    said.starts_with("Resource not accessible by")
+        .then(|| ProviderError::InsufficientScope { missing: accepted_permissions(answer) })
+}
+
+/// `X-Accepted-GitHub-Permissions: contents=write,pull_requests=write; …`: the first of the sets that would do.
+fn accepted_permissions(answer: &Answer) -> Vec<String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || matches!(b, b'_' | b'=');
+    let sets = answer.header("x-accepted-github-permissions").unwrap_or_default();
+    let first = sets.split(';').next().unwrap_or_default();
+    let names = first.split(',').map(str::trim);
+    names.filter(|name| (1..=60).contains(&name.len()) && name.bytes().all(plain)).map(str::to_owned).collect()
+}
+
+/// Where the person authorises the token: the page that GitHub names, if it is one of GitHub's.
+fn sso_page(api: &Api<'_>, answer: &Answer) -> String {
+    let instance = api.at.instance;
+    let named = answer.header("x-github-sso").and_then(|value| value.split_once("url=")).map(|(_, url)| url.trim());
+    let own = |url: &Url| {
+        url.scheme() == (if instance.is_tls() { "https" } else { "http" })
+            && url.host_str() == Some(instance.host())
+            && url.port_or_known_default() == Some(instance.port())
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    let page = named.and_then(|url| Url::parse(url).ok()).filter(own);
+    page.map_or_else(|| format!("{instance}/settings/tokens"), String::from)
+}

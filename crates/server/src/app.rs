@@ -1,0 +1,83 @@
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use valetkey_integrations::Integrations;
+use valetkey_model::{Clock, Entropy};
+use valetkey_seal::TokenHash;
+use valetkey_sessions::Engine;
+use valetkey_store::Store;
+
+use crate::{events::Followers, metrics::Metrics};
+
+/// What the server has to be told.
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    /// Where people reach the server: cookies, links and the check of where a form came from depend on it.
+    pub public_url: Url,
+    /// The hash of the administrator's bearer token, if there is one.
+    pub admin_token: Option<TokenHash>,
+    /// The version to report.
+    pub version: String,
+}
+
+/// Everything a handler works with. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) config: Arc<AppConfig>,
+    pub(crate) store: Store,
+    pub(crate) integrations: Integrations,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) followers: Followers,
+    pub(crate) closing: CancellationToken,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(
+        config: AppConfig,
+        store: Store,
+        integrations: Integrations,
+        engine: Engine,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let metrics = Arc::new(Metrics::new(&config.version, &engine));
+        Self {
+            config: Arc::new(config),
+            store,
+            integrations,
+            engine,
+            clock,
+            entropy,
+            metrics,
+            followers: Followers::default(),
+            closing: CancellationToken::new(),
+        }
+    }
+
+    /// Ends the event streams that are open, so that a server that shuts down need not wait for their sessions.
+    pub fn close_streams(&self) {
+        self.closing.cancel();
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The address of a path of this server, for people.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.config.public_url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! One route is one [`Row`]: how it is reached, who may, what goes in and out, and what answers.
+
+use axum::{
+    handler::Handler,
+    routing::{MethodRouter, on},
+};
+use http::{Method, StatusCode};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use valetkey_model::ProblemCode;
+
+use crate::App;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Permission {
+    /// Anybody.
+    Public,
+    /// Whoever is signed in.
+    User,
+}
+
+/// What kind of client a route is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Programs: they get problem documents, also where they are not signed in.
+    Program,
+    /// People with a browser: they are shown the way to the sign-in page.
+    Person,
+}
+
+/// A route of the server.
+pub(crate) struct Row {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) permission: Permission,
+    pub(crate) audience: Audience,
+    /// Whether the answer goes on for as long as the client listens.
+    pub(crate) streams: bool,
+    /// What the API's document says of it; pages and assets are not in the document.
+    pub(crate) operation: Option<Operation>,
+    pub(crate) handler: MethodRouter<App>,
+}
+
+/// The type of a body or of query parameters, asked for when the document is made.
+pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// A route as the API's document describes it.
+pub(crate) struct Operation {
+    pub(crate) id: &'static str,
+    pub(crate) tag: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) parameters: Option<SchemaOf>,
+    pub(crate) body: Option<SchemaOf>,
+    pub(crate) success: StatusCode,
+    pub(crate) answer: Answer,
+    pub(crate) errors: Vec<ProblemCode>,
+}
+
+/// What a successful answer holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Answer {
+    /// Nothing.
+    Empty,
+    /// JSON of this type.
+    Json(SchemaOf),
+    /// Server-sent events whose data is JSON of this type.
+    Events(SchemaOf),
+    /// Something else, of this media type.
+    Other(&'static str),
+}
+
+/// What [`summaries`](crate::summaries) tells of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSummary {
+    /// Its method.
+    pub method: Method,
+    /// Its path; a part that varies is in braces.
+    pub path: &'static str,
+    /// Whether it needs no sign-in.
+    pub public: bool,
+    /// Whether it is a page for people: without a sign-in it redirects to the sign-in page instead of answering 401.
+    pub page: bool,
+    /// Its name in the API's document.
+    pub operation: Option<&'static str>,
+}
+
+impl Row {
+    fn new<H, T>(method: Method, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        let filter = method.clone().try_into().expect("one of the methods below");
+        let handler = on(filter, handler);
+        let (permission, audience) = (Permission::User, Audience::Program);
+        Self { method, path, permission, audience, streams: false, operation: None, handler }
+    }
+
+    /// `GET path`, for whoever is signed in; so are the rows of the other methods, unless [`public`](Self::public).
+    pub(crate) fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::GET, path, handler)
+    }
+
+    /// `POST path`.
+    pub(crate) fn post<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::POST, path, handler)
+    }
+
+    /// `PATCH path`.
+    pub(crate) fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::PATCH, path, handler)
+    }
+
+    /// `DELETE path`.
+    pub(crate) fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::DELETE, path, handler)
+    }
+
+    /// Needs no sign-in.
+    pub(crate) fn public(mut self) -> Self {
+        self.permission = Permission::Public;
+        self
+    }
+
+    /// Is for people: who is not signed in is sent to the sign-in page.
+    pub(crate) fn page(mut self) -> Self {
+        self.audience = Audience::Person;
+        self
+    }
+
+    /// Answers with server-sent events whose data is a `T`, for as long as it takes.
+    pub(crate) fn events<T: JsonSchema>(mut self) -> Self {
+        self.streams = true;
+        self.described(|operation| operation.answer = Answer::Events(schema_of::<T>))
+    }
+
+    /// Puts the route into the API's document.
+    pub(crate) fn operation(mut self, tag: &'static str, id: &'static str, summary: &'static str) -> Self {
+        self.operation = Some(Operation {
+            id,
+            tag,
+            summary,
+            parameters: None,
+            body: None,
+            success: StatusCode::OK,
+            answer: Answer::Empty,
+            errors: Vec::new(),
+        });
+        self
+    }
+
+    /// Takes query parameters: the fields of `T`.
+    pub(crate) fn parameters<T: JsonSchema>(self) -> Self {
+        self.described(|operation| operation.parameters = Some(T::json_schema))
+    }
+
+    /// Takes a JSON body.
+    pub(crate) fn body<T: JsonSchema>(self) -> Self {
+        self.described(|operation| operation.body = Some(schema_of::<T>))
+    }
+
+    /// Answers with JSON.
+    pub(crate) fn answers<T: JsonSchema>(self) -> Self {
+        self.described(|operation| operation.answer = Answer::Json(schema_of::<T>))
+    }
+
+    /// Answers with something that is not JSON.
+    pub(crate) fn answers_with(self, media_type: &'static str) -> Self {
+        self.described(|operation| operation.answer = Answer::Other(media_type))
+    }
+
+    /// Answers a success with this status rather than 200.
+    pub(crate) fn success(self, status: StatusCode) -> Self {
+        self.described(|operation| operation.success = status)
+    }
+
+    /// May refuse with these, besides what every route may.
+    pub(crate) fn fails(self, errors: &[ProblemCode]) -> Self {
+        self.described(|operation| operation.errors.extend_from_slice(errors))
+    }
+
+    fn described(mut self, set: impl FnOnce(&mut Operation)) -> Self {
+        set(self.operation.as_mut().expect("operation() comes first"));
+        self
+    }
+
+    pub(crate) fn summary(&self) -> RouteSummary {
+        RouteSummary {
+            method: self.method.clone(),
+            path: self.path,
+            public: self.permission == Permission::Public,
+            page: self.audience == Audience::Person,
+            operation: self.operation.as_ref().map(|operation| operation.id),
+        }
+    }
+}
+
+fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}

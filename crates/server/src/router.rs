@@ -1,0 +1,144 @@
+//! The table made into a service, with what holds for every route: who may, how long, how much, and the headers.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::{DefaultBodyLimit, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Redirect, Response},
+    routing::MethodRouter,
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use tokio::time::timeout;
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer};
+use valetkey_model::{Problem, ProblemCode};
+
+use crate::{
+    App,
+    auth::{self, Caller},
+    metrics,
+    problem::{Failure, after_panic},
+    route::{Audience, Permission, Row},
+    routes,
+};
+
+const MAX_BODY: usize = 1 << 20;
+const MAX_TIME: Duration = Duration::from_secs(60);
+
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+
+/// The server as a service.
+pub fn router(app: App) -> Router {
+    let origin = app.config.public_url.origin().ascii_serialization();
+    let forms = CsrfLayer::new().with_rejection_response(|_| cross_site().into_response());
+    // An address that no browser sends as an origin needs no exception.
+    let forms = forms.clone().add_trusted_origin(origin).unwrap_or(forms);
+
+    let mut by_path: BTreeMap<&str, MethodRouter<App>> = BTreeMap::new();
+    for row in routes::table() {
+        let path = row.path;
+        let guarded = guard(row, &app);
+        let all = by_path.remove(path).unwrap_or_default().merge(guarded);
+        by_path.insert(path, all);
+    }
+    let mut router = Router::new();
+    for (path, methods) in by_path {
+        router = router.route(path, methods);
+    }
+    router
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(forms)
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
+        .layer(default_header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(default_header(header::REFERRER_POLICY, HeaderValue::from_static("same-origin")))
+        .layer(default_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .with_state(app)
+}
+
+/// The same service for callers inside this process, who are the administrator: whoever can start it can read the
+/// database and the key beside it anyway.
+///
+/// The identity is an extension of the request. Only code can set one, so the service that [`router`] makes can't be
+/// talked into this over the network; this one must not be given a listener.
+pub fn as_admin(router: Router) -> Router {
+    router.layer(Extension(Caller::admin()))
+}
+
+fn default_header(name: HeaderName, value: HeaderValue) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, value)
+}
+
+/// A row's handler behind what its row asks for.
+fn guard(row: Row, app: &App) -> MethodRouter<App> {
+    let Row { permission, audience, streams, handler, .. } = row;
+    let bounded = move |request: Request, next: Next| async move {
+        if streams { next.run(request).await } else { within_time(request, next).await }
+    };
+    let admit = move |State(app): State<App>, mut request: Request, next: Next| async move {
+        if permission == Permission::User && request.extensions().get::<Caller>().is_none() {
+            match auth::identify(&app, request.headers()).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                }
+                Err(problem) => return turn_away(audience, problem),
+            }
+        }
+        next.run(request).await
+    };
+    handler.layer(middleware::from_fn(bounded)).layer(middleware::from_fn_with_state(app.clone(), admit))
+}
+
+fn turn_away(audience: Audience, problem: Problem) -> Response {
+    if audience == Audience::Person && problem.code == ProblemCode::Unauthenticated {
+        return Redirect::to("/sign-in").into_response();
+    }
+    Failure::from(problem).into_response()
+}
+
+/// Runs a handler for at most [`MAX_TIME`]. One that may change something runs in a task of its own: what was begun is
+/// finished even if the client hangs up half-way.
+async fn within_time(request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let run = next.run(request);
+    let answer = if reads {
+        timeout(MAX_TIME, run).await
+    } else {
+        match timeout(MAX_TIME, tokio::spawn(run)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(ended)) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return shutting_down().into_response(),
+            },
+            Err(late) => Err(late),
+        }
+    };
+    answer.unwrap_or_else(|_| too_slow().into_response())
+}
+
+fn too_slow() -> Failure {
+    Failure::new(ProblemCode::Internal, "The request took longer than 60 s.").with_status(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+fn shutting_down() -> Failure {
+    Failure::new(ProblemCode::Internal, "The server is shutting down.").with_status(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+fn cross_site() -> Failure {
+    Failure::new(ProblemCode::Forbidden, "The request came from another site's page and was refused.")
+}
+
+async fn no_such_route() -> Failure {
+    Failure::new(ProblemCode::NotFound, "There is nothing at this address.")
+}
+
+async fn wrong_method() -> Failure {
+    let failure = Failure::new(ProblemCode::InvalidInput, "This address does not take this method; see the header Allow.");
+    failure.with_status(StatusCode::METHOD_NOT_ALLOWED)
+}

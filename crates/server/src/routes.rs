@@ -1,0 +1,40 @@
+//! The table of all routes.
+
+use crate::{
+    acp, api, docs, health,
+    metrics, openapi, pages,
+    route::{Row, RouteSummary},
+};
+
+/// Every route of the server.
+pub(crate) fn table() -> Vec<Row> {
+    let mut rows = operations();
+    rows.extend(pages::rows());
+    rows
+}
+
+/// The routes that the API's document describes.
+pub(crate) fn operations() -> Vec<Row> {
+    [
+        api::providers::rows(),
+        api::integrations::rows(),
+        api::projects::rows(),
+        api::sessions::rows(),
+        api::tokens::rows(),
+        acp::gitlab::rows(),
+        acp::github::rows(),
+        acp::status::rows(),
+        health::rows(),
+        metrics::rows(),
+        openapi::rows(),
+        docs::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What the server answers to, for documents and tests.
+pub fn summaries() -> Vec<RouteSummary> {
+    table().iter().map(Row::summary).collect()
+}

@@ -1,0 +1,179 @@
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    process::{Child, Command},
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+use valetkey_model::{LogStream, Problem, ProblemCode};
+
+use crate::{checkout::Workspace, environment, liveness, output, preflight::Ready, run::Run};
+
+/// How long an agent that was asked to end (TERM) may take before it is ended (KILL).
+const GRACE: Duration = Duration::from_secs(10);
+/// How long output is awaited from processes that the agent left behind.
+const LEFT_BEHIND: Duration = Duration::from_millis(500);
+
+/// Runs the agent to its end, its time limit, or until somebody stops it.
+pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace) -> Result<(), Problem> {
+    let words = command_line(&run.session.spec.agent, &run.session.spec.task);
+    run.log(format!("Starting {} in {}", words[0], folder(workspace).display())).await?;
+    let mut agent = start(&words, environment::of_agent(run, ready), folder(workspace))?;
+    liveness::note_agent(&run.folder(), agent.group);
+
+    let (to, from) = mpsc::channel(16);
+    let stdout = agent.child.stdout.take().expect("stdout is piped");
+    let stderr = agent.child.stderr.take().expect("stderr is piped");
+    let readers = [
+        tokio::spawn(output::read(stdout, LogStream::Stdout, run.redactor.clone(), to.clone())),
+        tokio::spawn(output::read(stderr, LogStream::Stderr, run.redactor.clone(), to)),
+    ];
+    let waiting = async {
+        let ended = until_the_end(run, &mut agent).await;
+        // A process that the agent left running may hold the pipes open; it ends with the session.
+        if timeout(LEFT_BEHIND, drained(&readers)).await.is_err() {
+            agent.signal(Signal::KILL);
+            for reader in &readers {
+                reader.abort();
+            }
+        }
+        ended
+    };
+    let (ended, written) = tokio::join!(waiting, output::write(run, from));
+    agent.signal(Signal::KILL);
+    liveness::forget_agent(&run.folder());
+    written?;
+    judge(ended?)
+}
+
+async fn drained(readers: &[tokio::task::JoinHandle<()>]) {
+    while !readers.iter().all(tokio::task::JoinHandle::is_finished) {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The program and its arguments; `{task}` stands for the task and stays inside its one argument.
+fn command_line(agent: &[String], task: &str) -> Vec<String> {
+    agent.iter().map(|word| word.replace("{task}", task)).collect()
+}
+
+/// The agent starts in its repository's folder, or in the workspace when there are several.
+fn folder(workspace: &Workspace) -> &Path {
+    match workspace.repositories.as_slice() {
+        [only] => only,
+        _ => &workspace.root,
+    }
+}
+
+struct Agent {
+    child: Child,
+    group: Pid,
+}
+
+impl Agent {
+    /// Signals the agent and all that it started and did not detach.
+    fn signal(&self, signal: Signal) {
+        // An error means that nobody is left, which is what was wanted.
+        let _ = kill_process_group(self.group, signal);
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where a session's agent starts")]
+fn start(words: &[String], environment: Vec<(OsString, OsString)>, folder: &Path) -> Result<Agent, Problem> {
+    let program = find(&words[0], &environment, folder).ok_or_else(|| not_found(&words[0]))?;
+    let child = Command::new(program)
+        .args(&words[1..])
+        .env_clear()
+        .envs(environment)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| could_not_start(&words[0], &e))?;
+    let group =
+        child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a child that was not awaited has an id");
+    Ok(Agent { child, group })
+}
+
+/// Looks the program up on the agent's PATH, so that a missing one is told apart from a missing interpreter.
+fn find(program: &str, environment: &[(OsString, OsString)], folder: &Path) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(folder.join(program)).filter(|path| path.is_file());
+    }
+    let path = environment.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value)?;
+    std::env::split_paths(path).map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+fn not_found(program: &str) -> Problem {
+    Problem::new(ProblemCode::AgentFailed, format!("The agent's program '{program}' was not found on PATH."))
+        .remedy("Install it, or name another with --agent or the setting `agent`.")
+}
+
+fn could_not_start(program: &str, error: &io::Error) -> Problem {
+    Problem::new(ProblemCode::AgentFailed, format!("The agent's program '{program}' could not be started: {error}."))
+        .remedy("See that it may be executed, and that --agent is what you would type in a terminal.")
+}
+
+async fn until_the_end(run: &Run, agent: &mut Agent) -> Result<ExitStatus, Problem> {
+    let limit = Duration::from_secs(run.session.spec.timeout_seconds);
+    let problem = tokio::select! {
+        status = agent.child.wait() => return status.map_err(|e| Problem::new(ProblemCode::Internal, e.to_string())),
+        problem = run.stop.asked() => problem,
+        () = sleep(limit) => timed_out(run.session.spec.timeout_seconds),
+    };
+    run.log(format!("Ending the agent: {problem}")).await?;
+    agent.signal(Signal::TERM);
+    if timeout(GRACE, agent.child.wait()).await.is_err() {
+        run.log("The agent did not end when asked; it is killed.").await?;
+        agent.signal(Signal::KILL);
+        let _ = agent.child.wait().await;
+    }
+    Err(problem)
+}
+
+fn timed_out(seconds: u64) -> Problem {
+    Problem::new(ProblemCode::TimedOut, format!("The agent's time was up after {seconds} s."))
+        .remedy("Give it more with --timeout.")
+}
+
+fn judge(status: ExitStatus) -> Result<(), Problem> {
+    use std::os::unix::process::ExitStatusExt as _;
+    let how = match (status.code(), status.signal()) {
+        (Some(0), _) => return Ok(()),
+        (Some(code), _) => format!("with exit code {code}"),
+        (None, Some(signal)) => format!("by signal {signal}"),
+        (None, None) => "in an unknown way".to_owned(),
+    };
+    Err(Problem::new(ProblemCode::AgentFailed, format!("The agent ended {how}."))
+        .remedy("Its output is in the session's log; its work is kept in the workspace."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_is_one_argument_whatever_it_holds() {
+        let words = ["claude", "-p", "{task}", "--note=<{task}>"].map(str::to_owned);
+        assert_eq!(
+            command_line(&words, "a 'b' $(c)\n-d"),
+            ["claude", "-p", "a 'b' $(c)\n-d", "--note=<a 'b' $(c)\n-d>"]
+        );
+    }
+}

@@ -1,0 +1,159 @@
+use std::{
+    collections::HashSet,
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use futures_util::future::try_join_all;
+use valetkey_git::{Checkout, Git, GitError};
+use valetkey_model::{BranchName, ObjectId, Problem, ProblemCode, ProviderKind, RepoUrl, RepositorySpec};
+use valetkey_providers::provider;
+
+use crate::{preflight::Ready, run::Run};
+
+/// The session's folders on disk.
+pub(crate) struct Workspace {
+    /// What the agent may see: the repositories side by side.
+    pub(crate) root: PathBuf,
+    /// Per repository, its folder.
+    pub(crate) repositories: Vec<PathBuf>,
+    /// Git, led through the gateway.
+    pub(crate) git: Git,
+}
+
+/// Clones every repository, in parallel, and puts each on its push branch.
+pub(crate) async fn clone_all(run: &mut Run, ready: &Ready) -> Result<Workspace, Problem> {
+    let workspace = make_folders(run, ready)?;
+    run.session.workspace = Some(workspace.root.display().to_string());
+    run.save().await?;
+
+    let clones =
+        workspace.repositories.iter().enumerate().map(|(n, folder)| clone(run, ready, &workspace.git, n, folder));
+    let starts = try_join_all(clones).await?;
+    let records = run.session.repositories.iter_mut().zip(&workspace.repositories);
+    for ((record, folder), start) in records.zip(starts) {
+        record.directory = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        record.base_commit = start.commit;
+        record.branch = start.branch;
+    }
+    run.save().await?;
+    Ok(workspace)
+}
+
+fn make_folders(run: &Run, ready: &Ready) -> Result<Workspace, Problem> {
+    let folder = run.folder();
+    let root = folder.join("workspace");
+    for path in [&folder, &root] {
+        make_private(path).map_err(|e| {
+            Problem::new(ProblemCode::CheckoutFailed, format!("The folder {} can't be made: {e}.", path.display()))
+                .remedy("Make room and see that the data directory is writable; `valetkey doctor` checks it.")
+        })?;
+    }
+    let repositories = directory_names(&run.session.spec.repositories).map(|name| root.join(name)).collect();
+    let git = run.parts.git.with_config(&ready.git_config);
+    Ok(Workspace { root, repositories, git })
+}
+
+/// The branch that a session pushes to; a checked spec always names one.
+pub(crate) fn push_branch(spec: &RepositorySpec) -> &BranchName {
+    spec.push_branch.as_ref().expect("a checked spec names its push branch")
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Each repository's last path segment, with `-2`, `-3` … where that is taken.
+fn directory_names(specs: &[RepositorySpec]) -> impl Iterator<Item = String> {
+    let mut taken = HashSet::new();
+    specs.iter().map(move |spec| {
+        let name = spec.url.name();
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        let free = std::iter::once(name.to_owned()).chain(numbered).find(|n| !taken.contains(&n.to_lowercase()));
+        let free = free.expect("there is always a higher number");
+        taken.insert(free.to_lowercase());
+        free
+    })
+}
+
+/// Where a repository's work starts from.
+struct Start {
+    branch: Option<BranchName>,
+    commit: Option<ObjectId>,
+}
+
+async fn clone(run: &Run, ready: &Ready, git: &Git, n: usize, folder: &Path) -> Result<Start, Problem> {
+    let spec = &run.session.spec.repositories[n];
+    let provider = ready.integrations[n].provider;
+    run.log_at(provider, format!("Cloning {}", display_url(&spec.url, provider))).await?;
+    let failed = |error: GitError| clone_problem(&error, spec).by(provider);
+    let checkout = git.clone_repo(&spec.url, folder, |_| {}).await.map_err(failed)?;
+    let start = starting_point(&checkout, spec)?;
+    checkout.start_branch(git, start.commit.as_ref(), push_branch(spec)).await.map_err(failed)?;
+    run.parts.gateway.register_checkout(&run.session.id, &spec.url, folder.to_owned());
+    let directory = folder.file_name().unwrap_or_default().display();
+    run.log_at(provider, format!("Cloned {} into {directory}", spec.url.path())).await?;
+    Ok(start)
+}
+
+/// The branch that was asked for; else the push branch, if it exists, so that a second session goes on where the first
+/// ended; else the default branch.
+fn starting_point(checkout: &Checkout, spec: &RepositorySpec) -> Result<Start, Problem> {
+    let at = |branch: &BranchName| checkout.remote_branch_commit(branch).map_err(|e| checkout_problem(&e.into()));
+    if let Some(branch) = &spec.branch {
+        let commit = at(branch)?.ok_or_else(|| {
+            Problem::new(ProblemCode::BranchNotFound, format!("{} has no branch '{branch}'.", spec.url))
+                .remedy("Check the name; without one, a session starts from the default branch.")
+        })?;
+        return Ok(Start { branch: Some(branch.clone()), commit: Some(commit) });
+    }
+    if let Some(commit) = at(push_branch(spec))? {
+        return Ok(Start { branch: spec.push_branch.clone(), commit: Some(commit) });
+    }
+    let branch = checkout.default_branch().map_err(|e| checkout_problem(&e.into()))?;
+    let commit = branch.as_ref().map(at).transpose()?.flatten();
+    Ok(Start { branch, commit })
+}
+
+/// As the log has always shown it: where a token would be is `***`. No URL with a token exists anywhere.
+fn display_url(url: &RepoUrl, kind: ProviderKind) -> String {
+    url.clone_url().replacen("://", &format!("://{}:***@", provider(kind).git_user()), 1)
+}
+
+fn clone_problem(error: &GitError, spec: &RepositorySpec) -> Problem {
+    let mut problem = checkout_problem(error);
+    problem.detail = format!("{} could not be cloned: {}", spec.url, problem.detail);
+    problem
+}
+
+/// What failed, in the server's words where it gave any.
+pub(crate) fn checkout_problem(error: &GitError) -> Problem {
+    let words = match error {
+        GitError::Failed(failure) if !failure.remote_message().is_empty() => failure.remote_message(),
+        GitError::Run(source) => format!("{error}: {source}"),
+        other => other.to_string(),
+    };
+    Problem::new(ProblemCode::CheckoutFailed, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clashing_names_are_numbered_also_where_only_case_differs() {
+        let specs: Vec<RepositorySpec> =
+            ["https://h.test/a/repo", "https://h.test/b/repo", "https://h.test/c/Repo", "https://h.test/a/repo-2"]
+                .iter()
+                .map(|url| RepositorySpec {
+                    url: url.parse().unwrap(),
+                    branch: None,
+                    push_branch: None,
+                    integration: None,
+                    allow_force: false,
+                })
+                .collect();
+        assert_eq!(directory_names(&specs).collect::<Vec<_>>(), ["repo", "repo-2", "Repo-3", "repo-2-2"]);
+    }
+}

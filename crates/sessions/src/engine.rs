@@ -1,0 +1,363 @@
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Semaphore, watch},
+    task::{AbortHandle, JoinSet},
+    time::{interval, sleep},
+};
+use valetkey_gateway::Gateway;
+use valetkey_git::Git;
+use valetkey_integrations::Integrations;
+use valetkey_model::{
+    Clock, EngineId, Entropy, EventBody, Phase, Problem, ProblemCode, ProjectName, Session, SessionId, UserId,
+};
+use valetkey_providers::Http;
+use valetkey_redact::Redactor;
+use valetkey_store::Store;
+
+use crate::{
+    NewSession,
+    events::{self, EventStream},
+    liveness::{self, EngineLock},
+    pipeline,
+    run::Run,
+    stop::{Stop, Why, final_phase},
+};
+
+/// What an engine needs to know of the world.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Where everything on disk is kept; must be Valetkey's own.
+    pub data_dir: PathBuf,
+    /// Where people reach the server, without a trailing slash.
+    pub public_url: String,
+    /// The agent of sessions that name none: program and arguments.
+    pub agent: Vec<String>,
+    /// Our own environment, of which agents inherit a listed part.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Further names that agents inherit.
+    pub agent_env: Vec<String>,
+    /// How many sessions run at once; others wait.
+    pub at_once: usize,
+}
+
+impl EngineConfig {
+    /// Where sessions keep their folders.
+    pub(crate) fn workspaces(&self) -> PathBuf {
+        self.data_dir.join("workspaces")
+    }
+
+    /// Where engines say that they are alive.
+    pub(crate) fn engines(&self) -> PathBuf {
+        self.data_dir.join("engines")
+    }
+
+    /// The page of a session.
+    pub fn session_url(&self, id: &SessionId) -> String {
+        format!("{}/sessions/{id}", self.public_url)
+    }
+}
+
+/// How often other processes' wishes (to stop) and deaths are looked for.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+
+/// Runs sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    parts: Arc<Parts>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({})", self.parts.id)
+    }
+}
+
+/// What sessions work with.
+pub(crate) struct Parts {
+    pub(crate) id: EngineId,
+    pub(crate) config: EngineConfig,
+    pub(crate) store: Store,
+    pub(crate) integrations: Integrations,
+    pub(crate) gateway: Gateway,
+    pub(crate) git: Git,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) changed: watch::Sender<u64>,
+    entropy: Arc<dyn Entropy>,
+    turns: Arc<Semaphore>,
+    running: Mutex<Running>,
+    background: Mutex<Option<AbortHandle>>,
+    _lock: EngineLock,
+}
+
+#[derive(Default)]
+struct Running {
+    stops: HashMap<SessionId, Stop>,
+    tasks: JoinSet<()>,
+}
+
+impl Engine {
+    /// Starts an engine: its gateway listens, and sessions that dead engines left behind are ended.
+    ///
+    /// # Errors
+    /// When git is missing or too old, no port can be had, or the folders can't be written.
+    pub async fn start(
+        config: EngineConfig,
+        store: Store,
+        integrations: Integrations,
+        http: Http,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Problem> {
+        let io =
+            |e: std::io::Error| Problem::new(ProblemCode::Internal, format!("The session engine can't start: {e}."));
+        let id = EngineId::new(clock.now(), &*entropy);
+        let lock = liveness::lock(&config.engines(), &id).map_err(io)?;
+        let git = Git::new(config.data_dir.join("git")).map_err(io)?;
+        let gateway = Gateway::start(integrations.clone(), http, git.clone()).await.map_err(io)?;
+        let parts = Arc::new(Parts {
+            id,
+            turns: Arc::new(Semaphore::new(config.at_once.max(1))),
+            config,
+            store,
+            integrations,
+            gateway,
+            git,
+            clock,
+            entropy,
+            changed: watch::Sender::new(0),
+            running: Mutex::default(),
+            background: Mutex::default(),
+            _lock: lock,
+        });
+        parts.end_abandoned().await?;
+        let looking = tokio::spawn(look_around(Arc::downgrade(&parts)));
+        *lock_of(&parts.background) = Some(looking.abort_handle());
+        Ok(Self { parts })
+    }
+
+    /// Takes a session on; it starts when its turn comes.
+    ///
+    /// # Errors
+    /// `invalid_input`, or `not_found` for an unknown project.
+    pub async fn create(&self, owner: &UserId, project: &ProjectName, new: NewSession) -> Result<Session, Problem> {
+        let parts = &self.parts;
+        if !parts.store.project_exists(project).await? {
+            return Err(Problem::new(ProblemCode::NotFound, format!("There is no project '{project}'.")));
+        }
+        let now = parts.clock.now();
+        let id = SessionId::new(now, &*parts.entropy);
+        let spec = new.into_spec(&id, &parts.config.agent)?;
+        let session = Session::new(id, project.clone(), owner.clone(), spec, now);
+        parts.store.insert_session(&session, &parts.id).await?;
+        parts.append(&session.id, &[EventBody::Phase { phase: Phase::Pending }]).await?;
+
+        let stop = Stop::default();
+        let mut running = lock_of(&parts.running);
+        running.stops.insert(session.id.clone(), stop.clone());
+        while running.tasks.try_join_next().is_some() {}
+        running.tasks.spawn(take_turn(Arc::clone(parts), session.clone(), stop));
+        Ok(session)
+    }
+
+    /// One of the caller's sessions.
+    ///
+    /// # Errors
+    /// `not_found`, also for one of somebody else's.
+    pub async fn session(&self, owner: &UserId, id: &SessionId) -> Result<Session, Problem> {
+        let found = self.parts.store.session(id).await?.filter(|session| session.owner == *owner);
+        found.ok_or_else(|| {
+            Problem::new(ProblemCode::NotFound, format!("You have no session {id}."))
+                .remedy("`valetkey sessions list` shows yours.")
+        })
+    }
+
+    /// Up to `limit` sessions of a project, or of all, newest first, from the one before `before`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sessions(
+        &self,
+        project: Option<&ProjectName>,
+        limit: u32,
+        before: Option<&SessionId>,
+    ) -> Result<Vec<Session>, Problem> {
+        Ok(self.parts.store.sessions_page(project, limit, before).await?)
+    }
+
+    /// The events of a session behind number `after`, then those to come until it is over.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn events(&self, owner: &UserId, id: &SessionId, after: i64) -> Result<EventStream, Problem> {
+        self.session(owner, id).await?;
+        Ok(events::follow(Arc::clone(&self.parts), id.clone(), after))
+    }
+
+    /// Asks a session to stop, whichever process runs it. Returns at once; the agent gets ten seconds.
+    ///
+    /// # Errors
+    /// `not_found`, or `conflict` for one that is over.
+    pub async fn stop(&self, owner: &UserId, id: &SessionId) -> Result<Session, Problem> {
+        let session = self.session(owner, id).await?;
+        if session.phase.is_final() {
+            return Err(Problem::new(
+                ProblemCode::Conflict,
+                format!("The session is over already: {}.", session.phase),
+            ));
+        }
+        self.parts.store.request_stop(id, None).await?;
+        if let Some(stop) = lock_of(&self.parts.running).stops.get(id) {
+            stop.ask(Why::Asked);
+        }
+        Ok(session)
+    }
+
+    /// Deletes a session that is over: its record, its log and its folder.
+    ///
+    /// # Errors
+    /// `not_found`, or `conflict` for one that still runs.
+    pub async fn delete(&self, owner: &UserId, id: &SessionId) -> Result<(), Problem> {
+        let session = self.session(owner, id).await?;
+        if !session.phase.is_final() {
+            return Err(Problem::new(ProblemCode::Conflict, "The session still runs.").remedy("Stop it first."));
+        }
+        self.parts.store.delete_session(id).await?;
+        remove_folder(&self.parts.config.workspaces().join(id.as_str())).await;
+        Ok(())
+    }
+
+    /// Stops all sessions and waits for them to end, for at most `patience`.
+    pub async fn shut_down(&self, patience: Duration) {
+        let mut tasks = {
+            let mut running = lock_of(&self.parts.running);
+            running.stops.values().for_each(|stop| stop.ask(Why::Shutdown));
+            std::mem::take(&mut running.tasks)
+        };
+        tokio::select! {
+            () = async { while tasks.join_next().await.is_some() {} } => {}
+            () = sleep(patience) => {}
+        }
+        if let Some(background) = lock_of(&self.parts.background).take() {
+            background.abort();
+        }
+        liveness::forget(&self.parts.config.engines(), &self.parts.id);
+    }
+}
+
+fn lock_of<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A session's task: wait for a turn, run, put everything away.
+async fn take_turn(parts: Arc<Parts>, session: Session, stop: Stop) {
+    let id = session.id.clone();
+    let turns = Arc::clone(&parts.turns);
+    let mut run = Run { session, parts: Arc::clone(&parts), redactor: Redactor::new(), stop: stop.clone() };
+    let result = tokio::select! {
+        turn = turns.acquire_owned() => {
+            let _turn = turn;
+            pipeline::run(&mut run).await
+        }
+        problem = stop.asked() => Err(problem),
+    };
+    if let Err(problem) = finish(&mut run, result).await {
+        tracing::error!(session = %id, %problem, "the end of a session could not be recorded");
+    }
+    lock_of(&parts.running).stops.remove(&id);
+}
+
+/// Ends the grant, removes or keeps the folder, and records the outcome; the record comes last, as it says that all is done.
+async fn finish(run: &mut Run, result: Result<(), Problem>) -> Result<(), Problem> {
+    let parts = Arc::clone(&run.parts);
+    parts.gateway.forget(&run.session.id);
+    parts.integrations.end_grant(&run.session.id).await?;
+    let folder = run.folder();
+    let phase = match result {
+        Ok(()) => {
+            if !run.session.spec.keep_workspace {
+                remove_folder(&folder).await;
+                run.session.workspace = None;
+            }
+            Phase::Completed
+        }
+        Err(mut problem) => {
+            problem.detail = run.redactor.redact(&problem.detail).into_owned();
+            if let Some(workspace) = &run.session.workspace {
+                run.log(format!("The workspace is kept in {workspace}")).await?;
+            }
+            let phase = final_phase(&problem);
+            run.session.message = Some(problem.detail.clone());
+            run.session.failure = Some(problem);
+            phase
+        }
+    };
+    tracing::info!(session = %run.session.id, %phase, "session ended");
+    run.end(phase).await
+}
+
+async fn remove_folder(folder: &Path) {
+    match tokio::fs::remove_dir_all(folder).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(folder = %folder.display(), %error, "a session's folder could not be removed");
+        }
+        _ => {}
+    }
+}
+
+/// Looks for sessions that other processes ask to stop, and for those that dead engines left.
+async fn look_around(parts: std::sync::Weak<Parts>) {
+    let mut ticks = interval(LOOK_AROUND);
+    loop {
+        ticks.tick().await;
+        let Some(parts) = parts.upgrade() else { return };
+        let outcome = async {
+            for request in parts.store.stops_of_engine(&parts.id).await? {
+                if let Some(stop) = lock_of(&parts.running).stops.get(&request.session) {
+                    stop.ask(Why::Asked);
+                }
+            }
+            parts.end_abandoned().await
+        };
+        if let Err(problem) = outcome.await {
+            tracing::warn!(%problem, "the look at other processes' sessions failed");
+        }
+    }
+}
+
+impl Parts {
+    pub(crate) async fn is_over(&self, id: &SessionId) -> Result<bool, Problem> {
+        Ok(self.store.session(id).await?.is_none_or(|session| session.phase.is_final()))
+    }
+
+    /// Ends the sessions whose engine's process is gone: `Failed`, with the workspace kept.
+    async fn end_abandoned(&self) -> Result<(), Problem> {
+        for (id, engine) in self.store.unfinished_sessions().await? {
+            if engine == self.id || !liveness::is_dead(&self.config.engines(), &engine) {
+                continue;
+            }
+            let Some(mut session) = self.store.session(&id).await? else { continue };
+            let before = session.phase;
+            liveness::kill_agent(&self.config.workspaces().join(id.as_str()));
+            self.integrations.end_grant(&id).await?;
+            let problem = Problem::new(ProblemCode::Interrupted, "Valetkey ended while this session was under way.")
+                .remedy("Start it again; what it had done is kept in its workspace.");
+            session.message = Some(problem.detail.clone());
+            session.failure = Some(problem);
+            if session.advance(Phase::Failed, self.clock.now()).is_ok() {
+                self.append(&id, &[EventBody::Phase { phase: Phase::Failed }]).await?;
+                self.store.update_session(&session, before).await?;
+                tracing::warn!(session = %id, "ended a session that a dead process left behind");
+            }
+            liveness::forget(&self.config.engines(), &engine);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+use jiff::Timestamp;
+use sqlx::{Any, Transaction, any::AnyRow};
+use valetkey_model::{Account, Alias, CheckOutcome, Integration, IntegrationId, OwnerScope, ProjectName, ProviderKind};
+
+use crate::{
+    Store, StoreError,
+    record::{BEFORE_ALL_IDS, Record, USE_GRANULARITY_MS, millis, to_json},
+};
+
+/// Which integrations [`Store::integrations`] returns.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IntegrationFilter {
+    /// Only those of this provider.
+    pub provider: Option<ProviderKind>,
+    /// Also those that are disconnected but still held by a session.
+    pub include_removing: bool,
+}
+
+/// What came of asking a provider about a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRecord {
+    /// The generation of the credential that was checked.
+    pub generation: i64,
+    /// When.
+    pub checked_at: Timestamp,
+    /// What the provider said.
+    pub finding: Finding,
+}
+
+/// What a provider said of a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It knows the credential and described it.
+    Described {
+        /// Whether it will do.
+        outcome: CheckOutcome,
+        /// Whose it is.
+        account: Account,
+        /// Its scopes; empty where the provider does not say.
+        granted_scopes: Vec<String>,
+        /// Its end, where the provider says so.
+        expires_at: Option<Timestamp>,
+    },
+    /// It gave a verdict and no more, as a refusal does; the account, scopes and end stay as they were.
+    Judged(CheckOutcome),
+    /// It did not answer, for this reason; all else stays as it was.
+    Unreachable(String),
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, provider, owner, scope, project, alias, instance_url, account, auth_method, granted_scopes, ",
+            "expires_at, outcome, unreachable, is_default, removing, created_at, updated_at, last_checked_at, ",
+            "last_used_at, generation FROM integrations ",
+            $rest
+        )
+    };
+}
+
+const ALIAS_TAKEN: &str = "an integration with this alias exists already; choose another alias";
+
+impl Store {
+    /// Stores a new integration with its sealed credential. If it is marked default, it becomes the only one.
+    ///
+    /// # Errors
+    /// `Conflict` when the alias is taken, ignoring case, among those of the same owner, scope and project; `NotFound`
+    /// when the project does not exist.
+    pub async fn insert_integration(&self, new: &Integration, sealed: &[u8]) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO integrations (id, provider, owner, scope, project, alias, alias_folded, instance_url, account, \
+             auth_method, granted_scopes, expires_at, outcome, unreachable, is_default, removing, created_at, \
+             updated_at, last_checked_at, last_used_at, generation, sealed) VALUES \
+             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $15, $16, $17, $18, $19, $20, $21)",
+        )
+        .bind(new.id.as_str())
+        .bind(new.provider.slug())
+        .bind(new.owner.as_str())
+        .bind(new.scope.as_str())
+        .bind(new.scope.project().map(ProjectName::as_str))
+        .bind(new.alias.as_str())
+        .bind(new.alias.folded())
+        .bind(new.instance_url.to_string())
+        .bind(to_json(&new.account))
+        .bind(new.auth_method.as_str())
+        .bind(to_json(&new.granted_scopes))
+        .bind(new.expires_at.map(millis))
+        .bind(to_json(&new.outcome))
+        .bind(new.unreachable.as_deref())
+        .bind(i64::from(new.removing))
+        .bind(millis(new.created_at))
+        .bind(millis(new.updated_at))
+        .bind(millis(new.last_checked_at))
+        .bind(new.last_used_at.map(millis))
+        .bind(new.generation)
+        .bind(sealed)
+        .execute(&mut *tx)
+        .await
+        .map_err(|e| StoreError::of_write(e, ALIAS_TAKEN, "project"))?;
+        if new.is_default {
+            mark_default(&mut tx, &new.id, new.updated_at).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// The integration with this id, also while it is being removed.
+    ///
+    /// # Errors
+    /// When the database does not answer or the record is damaged.
+    pub async fn integration(&self, id: &IntegrationId) -> Result<Option<Integration>, StoreError> {
+        let query = sqlx::query(select!("WHERE id = $1")).bind(id.as_str());
+        query.fetch_optional(&self.reader).await?.as_ref().map(integration).transpose()
+    }
+
+    /// All integrations that pass the filter, in the order in which they were connected.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn integrations(&self, filter: IntegrationFilter) -> Result<Vec<Integration>, StoreError> {
+        let rows = sqlx::query(select!("WHERE removing <= $1 AND $2 IN ('', provider) ORDER BY id"))
+            .bind(i64::from(filter.include_removing))
+            .bind(filter.provider.map_or("", ProviderKind::slug))
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(integration).collect()
+    }
+
+    /// Up to `limit` integrations that are not being removed, from the one after `after`, in the order in which they were
+    /// connected.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn integrations_page(
+        &self,
+        limit: u32,
+        after: Option<&IntegrationId>,
+    ) -> Result<Vec<Integration>, StoreError> {
+        let rows = sqlx::query(select!("WHERE removing = 0 AND id > $1 ORDER BY id LIMIT $2"))
+            .bind(after.map_or(BEFORE_ALL_IDS, IntegrationId::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(&self.reader)
+            .await?;
+        rows.iter().map(integration).collect()
+    }
+
+    /// Records what the provider said; `false`, and nothing changes, if the credential has been replaced or erased since
+    /// it was asked.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn record_check(&self, id: &IntegrationId, check: &CheckRecord) -> Result<bool, StoreError> {
+        let query = match &check.finding {
+            Finding::Described { outcome, account, granted_scopes, expires_at } => sqlx::query(
+                "UPDATE integrations SET updated_at = CASE WHEN outcome = $4 AND unreachable IS NULL AND account = $5 \
+                 AND granted_scopes = $6 AND expires_at IS NOT DISTINCT FROM $7 THEN updated_at ELSE $3 END, \
+                 outcome = $4, unreachable = NULL, account = $5, granted_scopes = $6, expires_at = $7, \
+                 last_checked_at = $3 WHERE id = $1 AND generation = $2",
+            )
+            .bind(id.as_str())
+            .bind(check.generation)
+            .bind(millis(check.checked_at))
+            .bind(to_json(outcome))
+            .bind(to_json(account))
+            .bind(to_json(granted_scopes))
+            .bind(expires_at.map(millis)),
+            Finding::Judged(outcome) => sqlx::query(
+                "UPDATE integrations SET updated_at = CASE WHEN outcome = $4 AND unreachable IS NULL THEN updated_at \
+                 ELSE $3 END, outcome = $4, unreachable = NULL, last_checked_at = $3 WHERE id = $1 AND generation = $2",
+            )
+            .bind(id.as_str())
+            .bind(check.generation)
+            .bind(millis(check.checked_at))
+            .bind(to_json(outcome)),
+            Finding::Unreachable(reason) => sqlx::query(
+                "UPDATE integrations SET unreachable = $4, last_checked_at = $3 WHERE id = $1 AND generation = $2",
+            )
+            .bind(id.as_str())
+            .bind(check.generation)
+            .bind(millis(check.checked_at))
+            .bind(reason.as_str()),
+        };
+        Ok(query.execute(&self.writer).await?.rows_affected() == 1)
+    }
+
+    /// Records that a request carried the credential, to the minute.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn touch_used(&self, id: &IntegrationId, at: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE integrations SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
+        )
+        .bind(id.as_str())
+        .bind(millis(at))
+        .bind(millis(at) - USE_GRANULARITY_MS)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Marks it as the default of its owner, scope, project and provider, in place of any other, or takes the mark away.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none with this id, or it is being removed.
+    pub async fn set_default(&self, id: &IntegrationId, default: bool, at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        if default {
+            mark_default(&mut tx, id, at).await?;
+        } else {
+            let query = "UPDATE integrations SET is_default = 0, updated_at = $2 WHERE id = $1 AND removing = 0";
+            let done = sqlx::query(query).bind(id.as_str()).bind(millis(at)).execute(&mut *tx).await?;
+            found(done.rows_affected())?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives it another alias.
+    ///
+    /// # Errors
+    /// `Conflict` as with [`insert_integration`](Self::insert_integration); `NotFound` when there is none with this id,
+    /// or it is being removed.
+    pub async fn rename(&self, id: &IntegrationId, alias: &Alias, at: Timestamp) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE integrations SET alias = $2, alias_folded = $3, updated_at = $4 WHERE id = $1 AND removing = 0",
+        )
+        .bind(id.as_str())
+        .bind(alias.as_str())
+        .bind(alias.folded())
+        .bind(millis(at))
+        .execute(&self.writer)
+        .await
+        .map_err(|e| StoreError::of_write(e, ALIAS_TAKEN, "project"))?;
+        found(done.rows_affected())
+    }
+}
+
+/// Moves the mark to `id`. The others lose it first: an index allows one.
+async fn mark_default(tx: &mut Transaction<'_, Any>, id: &IntegrationId, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE integrations SET is_default = 0, updated_at = $2 \
+         WHERE removing = 0 AND is_default = 1 AND id <> $1 AND (owner, scope, coalesce(project, ''), provider) = \
+         (SELECT owner, scope, coalesce(project, ''), provider FROM integrations WHERE id = $1)",
+    )
+    .bind(id.as_str())
+    .bind(millis(at))
+    .execute(&mut **tx)
+    .await?;
+    let query = "UPDATE integrations SET is_default = 1, updated_at = $2 WHERE id = $1 AND removing = 0";
+    let done = sqlx::query(query).bind(id.as_str()).bind(millis(at)).execute(&mut **tx).await?;
+    found(done.rows_affected())
+}
+
+fn found(rows: u64) -> Result<(), StoreError> {
+    if rows == 0 { Err(StoreError::NotFound("integration")) } else { Ok(()) }
+}
+
+fn integration(row: &AnyRow) -> Result<Integration, StoreError> {
+    let record = Record::new(row, "integration", "id");
+    let scope = match (record.get("scope")?, record.parsed_or_none("project")?) {
+        ("user", Some(project)) => OwnerScope::User(project),
+        ("user_global", None) => OwnerScope::UserGlobal,
+        ("project", Some(project)) => OwnerScope::Project(project),
+        _ => return Err(record.damaged("scope")),
+    };
+    Ok(Integration {
+        id: record.parsed("id")?,
+        provider: record.parsed("provider")?,
+        scope,
+        owner: record.parsed("owner")?,
+        alias: record.parsed("alias")?,
+        instance_url: record.parsed("instance_url")?,
+        account: record.json("account")?,
+        auth_method: record.word("auth_method")?,
+        granted_scopes: record.json("granted_scopes")?,
+        expires_at: record.time_or_none("expires_at")?,
+        outcome: record.json("outcome")?,
+        unreachable: record.get("unreachable")?,
+        is_default: record.flag("is_default")?,
+        generation: record.get("generation")?,
+        removing: record.flag("removing")?,
+        created_at: record.time("created_at")?,
+        updated_at: record.time("updated_at")?,
+        last_checked_at: record.time("last_checked_at")?,
+        last_used_at: record.time_or_none("last_used_at")?,
+    })
+}

@@ -1,0 +1,186 @@
+//! Sessions, their event logs, and the requests to stop them.
+
+use crate::support::{at, engine, finish, session, started, store, user};
+use valetkey_model::{EventBody, LogStream, Phase, Problem, ProblemCode, Session, SessionId, Step, StepOutcome};
+use valetkey_store::{StopRequest, StoreError};
+
+fn log(text: impl Into<String>) -> EventBody {
+    EventBody::Log { stream: LogStream::Stdout, text: text.into() }
+}
+
+fn missing() -> SessionId {
+    session().id
+}
+
+#[tokio::test]
+async fn what_goes_in_comes_out_in_every_phase() {
+    let (_database, store) = store().await;
+    let mut session = started(&store).await;
+    assert_eq!(store.session(&session.id).await.unwrap().as_ref(), Some(&session));
+    for phase in [Phase::Preparing, Phase::Running, Phase::Publishing, Phase::Failed] {
+        let before = session.phase;
+        session.advance(phase, at(2_500)).unwrap();
+        session.workspace = Some("/work/space".into());
+        session.repositories[0].branch = Some("main".parse().unwrap());
+        if phase == Phase::Failed {
+            session.failure = Some(Problem::new(ProblemCode::PushRefused, "refused").remedy("ask"));
+            session.message = Some("It failed.".into());
+        }
+        store.update_session(&session, before).await.unwrap();
+        assert_eq!(store.session(&session.id).await.unwrap().as_ref(), Some(&session));
+    }
+    session.workspace = None;
+    store.update_session(&session, Phase::Failed).await.unwrap();
+    assert_eq!(store.session(&session.id).await.unwrap().unwrap().workspace, None);
+    assert_eq!(store.session(&missing()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn who_expects_another_phase_changes_nothing() {
+    let (_database, store) = store().await;
+    let session = started(&store).await;
+    let mut stopped = session.clone();
+    stopped.advance(Phase::Stopped, at(2_500)).unwrap();
+    store.update_session(&stopped, Phase::Pending).await.unwrap();
+    let mut late = session.clone();
+    late.advance(Phase::Preparing, at(2_600)).unwrap();
+    assert!(matches!(store.update_session(&late, Phase::Pending).await, Err(StoreError::Stale("session"))));
+    assert_eq!(store.session(&session.id).await.unwrap(), Some(stopped));
+    let never = crate::support::session();
+    assert!(matches!(store.update_session(&never, Phase::Pending).await, Err(StoreError::Stale("session"))));
+}
+
+#[tokio::test]
+async fn a_session_needs_a_project_and_an_id_of_its_own() {
+    let (_database, store) = store().await;
+    let mut stray = session();
+    stray.project = "unknown".parse().unwrap();
+    assert!(matches!(store.insert_session(&stray, &engine()).await, Err(StoreError::NotFound("project"))));
+    let known = started(&store).await;
+    assert!(matches!(store.insert_session(&known, &engine()).await, Err(StoreError::Conflict(_))));
+}
+
+#[tokio::test]
+async fn unfinished_sessions_are_found_with_their_engine() {
+    let (_database, store) = store().await;
+    let (mine, other) = (engine(), engine());
+    let sessions: Vec<Session> = (0..3).map(|_| session()).collect();
+    for (session, engine) in sessions.iter().zip([&mine, &other, &mine]) {
+        store.insert_session(session, engine).await.unwrap();
+    }
+    finish(&store, sessions[2].clone()).await;
+    let unfinished = store.unfinished_sessions().await.unwrap();
+    assert_eq!(unfinished, [(sessions[0].id.clone(), mine), (sessions[1].id.clone(), other)]);
+}
+
+#[tokio::test]
+async fn a_request_to_stop_reaches_the_engine_that_runs_the_session() {
+    let (_database, store) = store().await;
+    let (mine, other) = (engine(), engine());
+    let (a, b) = (session(), session());
+    store.insert_session(&a, &mine).await.unwrap();
+    store.insert_session(&b, &other).await.unwrap();
+    assert!(store.stops_of_engine(&mine).await.unwrap().is_empty());
+    assert!(store.request_stop(&a.id, Some("enough")).await.unwrap());
+    assert!(store.request_stop(&a.id, Some("really")).await.unwrap());
+    assert!(store.request_stop(&b.id, None).await.unwrap());
+    let request = StopRequest { session: a.id.clone(), reason: Some("enough".into()) };
+    assert_eq!(store.stops_of_engine(&mine).await.unwrap(), [request]);
+    let request = StopRequest { session: b.id.clone(), reason: None };
+    assert_eq!(store.stops_of_engine(&other).await.unwrap(), [request]);
+    finish(&store, a.clone()).await;
+    assert!(store.stops_of_engine(&mine).await.unwrap().is_empty());
+    assert!(!store.request_stop(&a.id, None).await.unwrap(), "it is over");
+    assert!(!store.request_stop(&missing(), None).await.unwrap());
+}
+
+#[tokio::test]
+async fn only_a_session_that_is_over_is_deleted_and_its_events_with_it() {
+    let (_database, store) = store().await;
+    let session = started(&store).await;
+    store.append_events(&session.id, &[log("a")], at(1)).await.unwrap();
+    assert!(matches!(store.delete_session(&session.id).await, Err(StoreError::Conflict(_))));
+    finish(&store, session.clone()).await;
+    assert_eq!(store.events_after(&session.id, 0, 10).await.unwrap().len(), 1);
+    assert!(store.delete_session(&session.id).await.unwrap());
+    assert_eq!(store.session(&session.id).await.unwrap(), None);
+    assert!(store.events_after(&session.id, 0, 10).await.unwrap().is_empty());
+    assert!(!store.delete_session(&session.id).await.unwrap());
+}
+
+#[tokio::test]
+async fn events_are_numbered_from_one_and_read_from_any_point() {
+    let (_database, store) = store().await;
+    let session = started(&store).await;
+    assert_eq!(store.last_seq(&session.id).await.unwrap(), 0);
+    let step = EventBody::Step { step: Step::Agent, outcome: StepOutcome::Started, detail: None };
+    let phase = EventBody::Phase { phase: Phase::Running };
+    assert_eq!(store.append_events(&session.id, &[phase.clone(), step.clone()], at(7)).await.unwrap(), 2);
+    assert_eq!(store.append_events(&session.id, &[], at(8)).await.unwrap(), 2);
+    assert_eq!(store.append_events(&session.id, &[log("line\n\0ünd")], at(9)).await.unwrap(), 3);
+    let events = store.events_after(&session.id, 0, 10).await.unwrap();
+    let seen: Vec<_> = events.iter().map(|e| (e.seq, e.at, &e.body)).collect();
+    assert_eq!(seen, [(1, at(7), &phase), (2, at(7), &step), (3, at(9), &log("line\n\0ünd"))]);
+    assert_eq!(store.events_after(&session.id, 1, 1).await.unwrap(), events[1..2]);
+    assert!(store.events_after(&session.id, 3, 10).await.unwrap().is_empty());
+    assert_eq!(store.last_seq(&session.id).await.unwrap(), 3);
+    assert!(matches!(store.append_events(&missing(), &[step], at(1)).await, Err(StoreError::NotFound("session"))));
+    assert!(matches!(store.last_seq(&missing()).await, Err(StoreError::NotFound("session"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_appenders_in_two_processes_leave_no_gap_and_lose_nothing() {
+    let (database, store) = store().await;
+    let other_process = database.open().await;
+    let session = started(&store).await;
+    let mut tasks = Vec::new();
+    for task in 0..8 {
+        let store = if task % 2 == 0 { store.clone() } else { other_process.clone() };
+        let id = session.id.clone();
+        tasks.push(tokio::spawn(async move {
+            for n in 0..10 {
+                let batch = [log(format!("{task}.{n}.a")), log(format!("{task}.{n}.b"))];
+                let last = store.append_events(&id, &batch, at(1)).await.unwrap();
+                let stored = store.events_after(&id, last - 2, 2).await.unwrap();
+                assert_eq!(stored.into_iter().map(|e| e.body).collect::<Vec<_>>(), batch, "a batch stays together");
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let events = store.events_after(&session.id, 0, 1000).await.unwrap();
+    assert!(events.iter().map(|e| e.seq).eq(1..=160));
+    for task in 0..8 {
+        let own = |e: &&valetkey_model::SessionEvent| matches!(&e.body, EventBody::Log { text, .. } if text.starts_with(&format!("{task}.")));
+        assert_eq!(events.iter().filter(own).count(), 20);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_an_error_wherever_it_is_read() {
+    let (database, store) = store().await;
+    let session = started(&store).await;
+    store.append_events(&session.id, &[log("a")], at(1)).await.unwrap();
+    for (field, sql) in [
+        ("body", "UPDATE events SET body = '{\"type\":\"dance\"}'"),
+        ("owner", "UPDATE sessions SET owner = ''"),
+        ("phase", "UPDATE sessions SET owner = 'admin', phase = 'Dreaming'"),
+        ("details", "UPDATE sessions SET phase = 'Pending', details = '{}'"),
+        ("engine", "UPDATE sessions SET engine = 'x'"),
+    ] {
+        database.tamper(sql).await;
+        let result = match field {
+            "body" => store.events_after(&session.id, 0, 10).await.map(drop),
+            "engine" => store.unfinished_sessions().await.map(drop),
+            _ => {
+                let page = store.sessions_page(None, 10, None).await;
+                assert!(matches!(page, Err(StoreError::Damaged { .. })), "{field}: {page:?}");
+                store.session(&session.id).await.map(drop)
+            }
+        };
+        let Err(StoreError::Damaged { id, field: named, .. }) = &result else { panic!("{field}: {result:?}") };
+        assert_eq!((id.as_str(), *named), (session.id.as_str(), field));
+    }
+    assert_eq!(user("admin"), session.owner);
+}

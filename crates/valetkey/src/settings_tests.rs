@@ -1,0 +1,89 @@
+use std::collections::HashMap;
+
+use super::*;
+
+fn load(args: &SettingsArgs, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let env: HashMap<&str, &str> = env.iter().copied().collect();
+    Settings::load(args, Layer::default(), &|name| env.get(name).map(OsString::from))
+}
+
+fn with_file(text: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("valetkey.toml");
+    fs::write(&path, text).unwrap();
+    let args = SettingsArgs { config: Some(path), ..SettingsArgs::default() };
+    load(&args, &[&[("HOME", "/home/x")], env].concat())
+}
+
+#[test]
+fn defaults_need_only_a_home() {
+    let settings = load(&SettingsArgs::default(), &[("HOME", "/home/x")]).unwrap();
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.public_url(settings.listen), "http://127.0.0.1:8080");
+    assert!(settings.data_dir.starts_with("/home/x") && settings.data_dir.ends_with("valetkey"));
+    assert_eq!(settings.master_key_file, settings.data_dir.join("master.key"));
+    assert_eq!(settings.agent, ["claude", "-p", "{task}"]);
+    assert!(matches!(load(&SettingsArgs::default(), &[]), Err(SettingsError::NoHome)));
+}
+
+#[test]
+fn a_flag_beats_the_environment_beats_the_file() {
+    let file = "data_dir = '/file'\nagent = 'from file'\nlisten = '127.0.0.1:1'";
+    let settings = with_file(file, &[("VALETKEY_DATA_DIR", "/env"), ("VALETKEY_LISTEN", "")]).unwrap();
+    assert_eq!(settings.data_dir, Path::new("/env"));
+    assert_eq!(settings.agent, ["from", "file"]);
+    assert_eq!(settings.listen.port(), 1, "an empty variable says nothing");
+    let args = SettingsArgs { data_dir: Some("/flag".into()), ..SettingsArgs::default() };
+    assert_eq!(load(&args, &[("VALETKEY_DATA_DIR", "/env")]).unwrap().data_dir, Path::new("/flag"));
+}
+
+#[test]
+fn an_unknown_key_is_an_error_that_lists_the_known_ones() {
+    let error = with_file("\nlisten = '127.0.0.1:1'\nlisten_on = 'x'", &[]).unwrap_err().to_string();
+    assert!(error.contains("line 3") && error.contains("listen_on") && error.contains("`outbound_allow`"), "{error}");
+}
+
+#[test]
+fn an_error_in_the_file_does_not_show_its_secrets() {
+    let error = with_file("admin_token = 'super-secret-value-0123", &[]).unwrap_err();
+    assert!(!format!("{error}{error:?}").contains("super-secret"), "{error:?}");
+}
+
+#[test]
+fn paths_in_the_file_are_relative_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("valetkey.toml");
+    fs::write(&path, "data_dir = 'data'\nextra_ca_file = '/abs/ca.pem'").unwrap();
+    let settings = load(&SettingsArgs { config: Some(path), ..SettingsArgs::default() }, &[]).unwrap();
+    assert_eq!(settings.data_dir, folder.path().join("data"));
+    assert_eq!(settings.extra_ca_file.as_deref(), Some(Path::new("/abs/ca.pem")));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (key, value) in [
+        ("VALETKEY_LISTEN", "8080"),
+        ("VALETKEY_LISTEN", "localhost:8080"),
+        ("VALETKEY_PUBLIC_URL", "valetkey.example.com"),
+        ("VALETKEY_PUBLIC_URL", "https://user:pw@valetkey.example.com"),
+        ("VALETKEY_DATABASE_URL", "mysql://x"),
+        ("VALETKEY_ADMIN_TOKEN", "short"),
+        ("VALETKEY_OUTBOUND_ALLOW", "https://x"),
+        ("VALETKEY_AGENT", "sh -c 'unclosed"),
+        ("VALETKEY_AGENT_ENV", "A B"),
+        ("VALETKEY_AGENT_ENV", "VALETKEY_ADMIN_TOKEN"),
+    ] {
+        let error = load(&SettingsArgs::default(), &[("HOME", "/home/x"), (key, value)]).unwrap_err().to_string();
+        let name = key.trim_start_matches("VALETKEY_").to_lowercase();
+        assert!(error.contains(&name), "{key}={value}: {error}");
+    }
+}
+
+#[test]
+fn the_public_url_has_no_trailing_slash() {
+    let env = [("HOME", "/home/x"), ("VALETKEY_PUBLIC_URL", "https://valetkey.example.com/agents/")];
+    let settings = load(&SettingsArgs::default(), &env).unwrap();
+    assert_eq!(settings.public_url(settings.listen), "https://valetkey.example.com/agents");
+    let all = load(&SettingsArgs::default(), &[("HOME", "/h"), ("VALETKEY_LISTEN", "0.0.0.0:9")]).unwrap();
+    assert_eq!(all.public_url(all.listen), "http://localhost:9");
+}
