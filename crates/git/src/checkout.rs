@@ -96,12 +96,7 @@ impl Checkout {
     ///
     /// # Errors
     /// When `start` is unknown or its files can't be written.
-    pub async fn start_branch(
-        &self,
-        git: &Git,
-        start: Option<&ObjectId>,
-        branch: &BranchName,
-    ) -> Result<(), GitError> {
+    pub async fn start_branch(&self, git: &Git, start: Option<&ObjectId>, branch: &BranchName) -> Result<(), GitError> {
         if let Some(commit) = start {
             let own = self.own_dir(git, Some(commit)).await?;
             let read_tree = git.call_in("check out the files", &own).env("GIT_WORK_TREE", &self.dir);
@@ -113,11 +108,9 @@ impl Checkout {
     }
 
     pub(crate) fn git_dir(&self) -> Result<Dir, CheckoutError> {
-        Dir::open(&self.dir).and_then(|dir| dir.folder(".git")).map_err(|error| {
-            match Errno::from_io_error(&error) {
-                Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => CheckoutError::NotARepository,
-                _ => CheckoutError::Io(error),
-            }
+        Dir::open(&self.dir).and_then(|dir| dir.folder(".git")).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => CheckoutError::NotARepository,
+            _ => CheckoutError::Io(error),
         })
     }
 
@@ -177,8 +170,9 @@ fn check_plain(folder: &Path, depth: usize) -> Result<(), CheckoutError> {
 fn configured_format(git_dir: &Dir) -> Result<ObjectFormat, CheckoutError> {
     let config = git_dir.read("config", MAX_CONFIG).map_err(CheckoutError::Io)?.unwrap_or_default();
     let config = String::from_utf8_lossy(&config).to_ascii_lowercase();
-    let sha256 = config.lines().filter_map(|line| line.trim().strip_prefix("objectformat")).any(|rest| {
-        rest.trim_start().strip_prefix('=').is_some_and(|value| value.trim() == "sha256")
-    });
+    let sha256 = config
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("objectformat"))
+        .any(|rest| rest.trim_start().strip_prefix('=').is_some_and(|value| value.trim() == "sha256"));
     Ok(if sha256 { ObjectFormat::Sha256 } else { ObjectFormat::Sha1 })
 }

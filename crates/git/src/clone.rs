@@ -22,8 +22,10 @@ impl Git {
     ) -> Result<Checkout, GitError> {
         self.version().await?;
         let into = std::path::absolute(into).map_err(GitError::Run)?;
-        let clone = ["clone", "--progress", "--no-checkout", "--no-recurse-submodules", "--template=", "--origin=origin"];
-        let call = self.call("clone").args(clone).args(["--config=push.default=current", "--", &url.clone_url()]);
+        let clone =
+            ["clone", "--progress", "--no-checkout", "--no-recurse-submodules", "--template=", "--origin=origin"];
+        let call =
+            self.call("clone").transfer().args(clone).args(["--config=push.default=current", "--", &url.clone_url()]);
         let output = call.args([&into]).output_with(&mut progress).await?;
         if output.code != Some(0) {
             return Err(output.into_failure());

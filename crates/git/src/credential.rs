@@ -183,7 +183,8 @@ fn decoded(text: &str) -> Result<String, CredentialError> {
     let mut out = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
         let mut digit = || bytes.next().and_then(|b| char::from(b).to_digit(16)).ok_or(CredentialError::Url);
-        let byte = if byte == b'%' { u8::try_from(digit()? * 16 + digit()?).map_err(|_| CredentialError::Url)? } else { byte };
+        let byte =
+            if byte == b'%' { u8::try_from(digit()? * 16 + digit()?).map_err(|_| CredentialError::Url)? } else { byte };
         out.push(byte);
     }
     let text = String::from_utf8(out).map_err(|_| CredentialError::Character)?;
@@ -303,7 +304,8 @@ mod tests {
 
     #[test]
     fn other_protocols_have_no_instance() {
-        for (protocol, host) in [("ssh", "github.com"), ("smtp", "mail.test"), ("http", "github.com"), ("https", "a.")] {
+        for (protocol, host) in [("ssh", "github.com"), ("smtp", "mail.test"), ("http", "github.com"), ("https", "a.")]
+        {
             let request = parse(&format!("protocol={protocol}\nhost={host}\npath=a/b")).unwrap();
             assert_eq!((request.instance(), request.repository()), (None, None), "{protocol}://{host}");
         }
@@ -311,7 +313,8 @@ mod tests {
 
     #[test]
     fn answers() {
-        let answer = |password, password_expiry_utc| Response { username: "oauth2", password, password_expiry_utc }.encode();
+        let answer =
+            |password, password_expiry_utc| Response { username: "oauth2", password, password_expiry_utc }.encode();
         assert_eq!(answer("s=e", None).unwrap(), "username=oauth2\npassword=s=e\n");
         assert_eq!(answer("s", Some(7)).unwrap(), "username=oauth2\npassword=s\npassword_expiry_utc=7\n");
         for bad in ["a\nb", "a\rb", "a\0", "a\u{85}"] {

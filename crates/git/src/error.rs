@@ -1,6 +1,6 @@
 use std::{fmt, io};
 
-use crate::{CheckoutError, Version};
+use crate::{CheckoutError, Version, process::LOCAL_LIMIT};
 
 /// What can go wrong with the git program.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,12 @@ pub enum GitError {
     /// The operating system refused to run it.
     #[error("git could not be run")]
     Run(#[source] io::Error),
+    /// It did not come to an end.
+    #[error("git took longer than {} minutes to {what}", LOCAL_LIMIT.as_secs() / 60)]
+    TimedOut {
+        /// What it was to do.
+        what: &'static str,
+    },
     /// It ran and failed.
     #[error(transparent)]
     Failed(Failure),
@@ -100,7 +106,10 @@ mod tests {
     #[test]
     fn statuses_are_read_from_gits_words() {
         for (stderr, status) in [
-            ("remote: no\nfatal: unable to access 'https://h/a/b.git/': The requested URL returned error: 403\n", Some(403)),
+            (
+                "remote: no\nfatal: unable to access 'https://h/a/b.git/': The requested URL returned error: 403\n",
+                Some(403),
+            ),
             ("fatal: could not read Username for 'https://h': terminal prompts disabled\n", Some(401)),
             ("fatal: Authentication failed for 'https://h/a/b.git/'\n", Some(401)),
             ("remote: gone\nfatal: repository 'https://h/a/b.git/' not found\n", Some(404)),

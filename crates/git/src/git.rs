@@ -86,16 +86,16 @@ impl Git {
 
     /// A command on the objects of a checkout, with a git directory of our own instead of the checkout's.
     pub(crate) fn call_in(&self, what: &'static str, own: &OwnGitDir) -> Call {
-        self.call(what)
-            .env("GIT_DIR", own.path())
-            .env("GIT_OBJECT_DIRECTORY", own.objects())
-            .current_dir(own.path())
+        self.call(what).env("GIT_DIR", own.path()).env("GIT_OBJECT_DIRECTORY", own.objects()).current_dir(own.path())
     }
 }
 
 impl fmt::Debug for Git {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Git").field("program", &self.inner.program).field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Git")
+            .field("program", &self.inner.program)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::{
 };
 use valetkey_model::ObjectId;
 
-use crate::{Checkout, Git, GitError, own_dir::ObjectFormat};
+use crate::{Checkout, Git, GitError, own_dir::ObjectFormat, process::LOCAL_LIMIT};
 
 /// How many commits are looked at before the answer is "can't tell".
 const MAX_COMMITS: usize = 100_000;
@@ -67,7 +67,8 @@ impl Checkout {
             return Err(GitError::Unexpected { what: "read commits" });
         };
         let mut commits = Commits { ask, answers: BufReader::new(answers), in_step: true };
-        Ok(descends(&mut commits, old, new).await)
+        // Without an answer in time it can't be told either.
+        Ok(tokio::time::timeout(LOCAL_LIMIT, descends(&mut commits, old, new)).await.unwrap_or(None))
     }
 
     /// The files that differ between `base` (the empty tree if `None`) and `head`, at most `limit` of them. One git
@@ -210,14 +211,16 @@ mod tests {
 
     #[test]
     fn a_commits_name_is_the_hash_of_its_content() {
-        let content = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n";
+        let content =
+            b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n";
         assert_eq!(name_of_commit(content, ObjectFormat::Sha1), "823a8a296fc96cbdaba5c22bfe4b19f0de84017e");
     }
 
     #[test]
     fn parents_are_read_from_the_header_only() {
         let (a, b) = ("a".repeat(40), "b".repeat(40));
-        let text = format!("tree {a}\nparent {a}\nparent {b}\nauthor A <a> 1 +0\ncommitter A B <a> 77 +0000\n\nparent {a}\n");
+        let text =
+            format!("tree {a}\nparent {a}\nparent {b}\nauthor A <a> 1 +0\ncommitter A B <a> 77 +0000\n\nparent {a}\n");
         let commit = parse_commit(text.as_bytes()).unwrap();
         assert_eq!(commit.parents.len(), 2);
         assert_eq!(commit.date, 77);

@@ -127,7 +127,10 @@ mod tests {
     fn names_are_single_components() {
         let (_temp, dir) = folder();
         for name in ["", ".", "..", "a/b", "../x", "a\0"] {
-            assert!(dir.read(name, 1).is_err() && dir.replace(name, b"").is_err() && dir.folder(name).is_err(), "{name:?}");
+            assert!(
+                dir.read(name, 1).is_err() && dir.replace(name, b"").is_err() && dir.folder(name).is_err(),
+                "{name:?}"
+            );
         }
     }
 }

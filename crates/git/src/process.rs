@@ -1,6 +1,6 @@
 //! One run of the git program: its own process group, bounded output, gone when the caller is.
 
-use std::{ffi::OsStr, io, path::Path, process::Stdio};
+use std::{ffi::OsStr, io, path::Path, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
@@ -15,12 +15,16 @@ const MAX_STDOUT: usize = 64 << 20;
 /// How much of the end of standard error is kept.
 const MAX_STDERR: usize = 16 << 10;
 const MAX_LINE: usize = 4 << 10;
+/// How long a command may take that does not depend on a network. A pipe in the place of a `.gitignore` would keep git
+/// waiting for ever.
+pub(crate) const LOCAL_LIMIT: Duration = Duration::from_secs(600);
 
 /// A git command that is about to run.
 pub(crate) struct Call {
     what: &'static str,
     command: Command,
     stdin: Vec<u8>,
+    limit: Option<Duration>,
     config: ConfigEntries,
 }
 
@@ -46,7 +50,7 @@ impl Call {
         let mut command = Command::new(program);
         command.env_clear().envs(env).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self { what, command, stdin: Vec::new(), config }
+        Self { what, command, stdin: Vec::new(), limit: Some(LOCAL_LIMIT), config }
     }
 
     pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
@@ -70,6 +74,12 @@ impl Call {
         self
     }
 
+    /// Takes as long as the network needs.
+    pub(crate) fn transfer(mut self) -> Self {
+        self.limit = None;
+        self
+    }
+
     /// Runs to the end and expects success.
     pub(crate) async fn run(self) -> Result<Output, GitError> {
         let output = self.output().await?;
@@ -82,10 +92,16 @@ impl Call {
     }
 
     /// Runs to the end; each line of standard error, progress included, goes to `progress` as it comes.
-    pub(crate) async fn output_with(
-        mut self,
-        progress: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Output, GitError> {
+    pub(crate) async fn output_with(self, progress: &mut (dyn FnMut(&str) + Send)) -> Result<Output, GitError> {
+        let (what, limit) = (self.what, self.limit);
+        let output = self.finish(progress);
+        match limit {
+            None => output.await,
+            Some(limit) => tokio::time::timeout(limit, output).await.unwrap_or(Err(GitError::TimedOut { what })),
+        }
+    }
+
+    async fn finish(mut self, progress: &mut (dyn FnMut(&str) + Send)) -> Result<Output, GitError> {
         let mut running = self.start()?;
         let (stdin, stdout, stderr) =
             (running.child.stdin.take(), running.child.stdout.take(), running.child.stderr.take());

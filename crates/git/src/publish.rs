@@ -9,7 +9,7 @@ use crate::{
     own_dir::{BRANCH_REF, OwnGitDir},
     process::Call,
     refs,
-    status::Status,
+    status::{PathList, Status},
 };
 
 const MAX_INDEX: u64 = 2 << 30;
@@ -53,7 +53,7 @@ pub struct Published {
     pub head: Option<ObjectId>,
     /// Whether [`Checkout::publish`] made it.
     pub committed_by_us: bool,
-    /// How many files that commit changes; 0 if it made none.
+    /// How many files that commit changes, a file that was staged and then undone included; 0 if it made none.
     pub changed_files: usize,
     /// Folders left out because they are git repositories of their own: nobody could fetch what a commit would say of
     /// them.
@@ -64,8 +64,8 @@ impl Checkout {
     /// Commits everything that is uncommitted and not ignored on top of what is checked out, and moves the checked out
     /// branch (or a detached head) there. To be called when the agent's processes have ended.
     ///
-    /// One git process if nothing is uncommitted, else three; one more each if the index can't be used or if everything
-    /// that was staged has been undone since. Filters that `.gitattributes` asks for are not applied. An unfinished merge
+    /// One git process if nothing is uncommitted, else three; one more each if there are files to remove besides files to
+    /// add, if the index can't be used, and if everything that was staged seems to be undone. Filters that `.gitattributes` asks for are not applied. An unfinished merge
     /// becomes a commit with one parent.
     ///
     /// # Errors
@@ -79,9 +79,9 @@ impl Checkout {
             Err(GitError::Failed(_)) => stage.rebuild_index(&head).await?,
             other => other?,
         };
-        if !status.to_stage.is_empty() {
-            stage.add(status.to_stage).await?;
-        }
+        // Removals by force and first: of a folder that became a link git would not remove the files otherwise.
+        stage.update_index(&["--force-remove"], status.to_remove).await?;
+        stage.update_index(&["--add", "--remove", "--replace"], status.to_add).await?;
         let differs = status.surely_differs || (status.changed > 0 && stage.differs(&head).await?);
         let left_out = status.foreign;
         if !differs {
@@ -141,7 +141,8 @@ impl Stage<'_> {
     /// configuration; the plain `git add` can't be told not to.
     async fn status(&self) -> Result<Status, GitError> {
         let what = "find what is uncommitted";
-        let status = ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=dirty", "--no-renames"];
+        let status =
+            ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=dirty", "--no-renames"];
         let output = self.call(what).args(status).run().await?;
         Status::parse(&output.stdout).ok_or(GitError::Unexpected { what })
     }
@@ -157,9 +158,12 @@ impl Stage<'_> {
         self.status().await
     }
 
-    async fn add(&self, paths: Vec<u8>) -> Result<(), GitError> {
-        let update = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
-        self.call("stage what is uncommitted").args(update).stdin(paths).run().await?;
+    async fn update_index(&self, how: &[&str], paths: PathList) -> Result<(), GitError> {
+        if paths.0.is_empty() {
+            return Ok(());
+        }
+        let call = self.call("stage what is uncommitted").args(["update-index"]).args(how).args(["-z", "--stdin"]);
+        call.stdin(paths.0).run().await?;
         Ok(())
     }
 

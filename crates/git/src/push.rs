@@ -36,7 +36,7 @@ impl Checkout {
         let target = branch.full_ref();
         let refspec = format!("{}{commit}:{target}", if force { "+" } else { "" });
         let push = ["push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"];
-        let call = git.call_in("push", &own).args(push).args(["--", &to.clone_url(), &refspec]);
+        let call = git.call_in("push", &own).transfer().args(push).args(["--", &to.clone_url(), &refspec]);
         let output = call.output().await?;
         let verdict = verdict(&String::from_utf8_lossy(&output.stdout), &target, &output.stderr);
         match (output.code, verdict) {

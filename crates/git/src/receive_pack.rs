@@ -160,14 +160,22 @@ impl CommandListParser {
                 _ => return Err(CommandListError::Malformed("unexpected delimiter")),
             }
         }
-        if bytes.len() - self.read > pkt_line::MAX_PAYLOAD + 4 { Err(CommandListError::TooLong) } else { Ok(Progress::More) }
+        if bytes.len() - self.read > pkt_line::MAX_PAYLOAD + 4 {
+            Err(CommandListError::TooLong)
+        } else {
+            Ok(Progress::More)
+        }
     }
 
     fn finish(&mut self) -> Result<Progress, CommandListError> {
         self.section = Section::End;
         if self.push.commands.is_empty() {
             let bare = self.push.shallow.is_empty();
-            return if bare { Ok(Progress::Done(self.push.clone())) } else { Err(CommandListError::Malformed("no command")) };
+            return if bare {
+                Ok(Progress::Done(self.push.clone()))
+            } else {
+                Err(CommandListError::Malformed("no command"))
+            };
         }
         if !self.push.capabilities.wants_report() {
             return Err(CommandListError::NoReport);

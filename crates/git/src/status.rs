@@ -3,15 +3,27 @@
 /// What in a working tree is not committed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// The paths whose state in the working tree is not that of the index, each behind a NUL-terminated predecessor: the
-    /// form in which `git update-index -z --stdin` reads them.
-    pub(crate) to_stage: Vec<u8>,
+    /// The paths that are in the working tree and not so in the index.
+    pub(crate) to_add: PathList,
+    /// The paths that are in the index and not in the working tree.
+    pub(crate) to_remove: PathList,
     /// How many files differ from the commit.
     pub(crate) changed: usize,
     /// Whether one of the differences is sure to remain once everything is staged.
     pub(crate) surely_differs: bool,
     /// Folders that are git repositories of their own and not part of this one.
     pub(crate) foreign: Vec<String>,
+}
+
+/// Paths as `git update-index -z --stdin` reads them: each ends with a NUL.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct PathList(pub(crate) Vec<u8>);
+
+impl PathList {
+    fn push(&mut self, path: &[u8]) {
+        self.0.extend_from_slice(path);
+        self.0.push(0);
+    }
 }
 
 impl Status {
@@ -24,7 +36,8 @@ impl Status {
                 b'u' => status.tracked(rest, 10)?,
                 b'?' if rest.ends_with(b"/") => status.foreign.push(String::from_utf8_lossy(rest).into_owned()),
                 b'?' => {
-                    status.stage(rest);
+                    status.to_add.push(rest);
+                    status.changed += 1;
                     status.surely_differs = true;
                 }
                 b'#' => {}
@@ -38,19 +51,14 @@ impl Status {
     fn tracked(&mut self, entry: &[u8], fields: usize) -> Option<()> {
         let path = entry.splitn(fields, |&byte| byte == b' ').nth(fields - 1)?;
         let (in_index, in_tree) = (*entry.first()?, *entry.get(1)?);
-        if in_tree == b'.' {
-            self.changed += 1;
-        } else {
-            self.stage(path);
+        match in_tree {
+            b'.' => {}
+            b'D' => self.to_remove.push(path),
+            _ => self.to_add.push(path),
         }
+        self.changed += 1;
         self.surely_differs |= in_index == b'.' || in_tree == b'.';
         Some(())
-    }
-
-    fn stage(&mut self, path: &[u8]) {
-        self.changed += 1;
-        self.to_stage.extend_from_slice(path);
-        self.to_stage.push(0);
     }
 }
 
@@ -77,11 +85,13 @@ mod tests {
             format!("1 M. {ONE} staged"),
             format!("1 .M {ONE} a path with  spaces\nand a line feed"),
             "u UU N... 100644 100644 100644 100644 a b c conflict".to_owned(),
+            format!("1 .D {ONE} gone"),
             "? new".to_owned(),
             "? other/repo/".to_owned(),
         ]);
-        assert_eq!(status.to_stage, b"a path with  spaces\nand a line feed\0conflict\0new\0");
-        assert_eq!((status.changed, status.surely_differs), (4, true));
+        assert_eq!(status.to_add.0, b"a path with  spaces\nand a line feed\0conflict\0new\0");
+        assert_eq!(status.to_remove.0, b"gone\0");
+        assert_eq!((status.changed, status.surely_differs), (5, true));
         assert_eq!(status.foreign, ["other/repo/"]);
     }
 

@@ -1,5 +1,5 @@
 use valetkey_model::{
-    Alias, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope, Problem,
+    Account, Alias, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope, Problem,
     ProblemCode, ProviderKind, UserId,
 };
 use valetkey_providers::{Access, Checked, provider};
@@ -86,7 +86,7 @@ impl Integrations {
             integration = %integration.id, provider = integration.provider.slug(), account = %integration.account.username,
             "connected {} as {}", integration.instance_url, integration.account.username
         );
-        Ok(integration)
+        self.by_id(&integration.id).await
     }
 
     /// Replaces an integration's token by a new one of the same account.
@@ -110,6 +110,19 @@ impl Integrations {
                 .remedy("Connect the other account as an integration of its own."));
         }
         self.replace_token(&known, token, checked).await
+    }
+
+    /// Asks the provider about a token without storing anything.
+    ///
+    /// # Errors
+    /// The provider's refusal; a token that does not suffice is one.
+    pub async fn try_token(
+        &self,
+        kind: ProviderKind,
+        instance: &InstanceUrl,
+        token: &Secret<String>,
+    ) -> Result<Account, Problem> {
+        Ok(self.ask_for_new(kind, instance, token).await?.account)
     }
 
     /// Asks with a token that is not stored yet; a token that does not suffice is an error.

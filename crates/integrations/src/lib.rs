@@ -21,6 +21,7 @@ use valetkey_seal::Sealer;
 use valetkey_store::Store;
 
 pub use connect::Connect;
+pub use credential::GitCredential;
 pub use disconnect::Disconnected;
 pub use grants::{Authorized, Lease, SessionToken, Wanted};
 pub use list::Resolved;

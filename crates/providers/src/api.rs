@@ -6,6 +6,7 @@ use reqwest::Request;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
+use valetkey_model::{ProviderKind, RepoUrl};
 
 use crate::{Access, CallError, ProviderError, token};
 
@@ -57,10 +58,7 @@ impl<'a> Api<'a> {
         let mut all = Vec::new();
         for page in 1..=MAX_PAGES {
             let answer = self.get(path, &[("per_page", "100"), ("page", &page.to_string())]).await?;
-            if !answer.status.is_success() {
-                return Err(refusal(&answer));
-            }
-            all.append(&mut answer.json::<Vec<T>>()?);
+            all.append(&mut answer.or_refusal(&refusal)?.json::<Vec<T>>()?);
             if !answer.has_next_page() {
                 return Ok(all);
             }
@@ -90,10 +88,35 @@ impl<'a> Api<'a> {
         Ok(token::strike_out(self.at.token, response))
     }
 
+    /// How the API names a repository, which must be at the instance that the credential is for.
+    pub(crate) fn repository_id(&self, kind: ProviderKind, repo: &RepoUrl) -> Result<String, ProviderError> {
+        if repo.instance() != self.at.instance {
+            return Err(ProviderError::OtherInstance { repository: repo.instance().clone() });
+        }
+        Ok(repo.api_id(kind)?)
+    }
+
+    /// The meaning of a refusal to a question about a repository, given what it would mean elsewhere.
+    pub(crate) fn about(&self, repo: &RepoUrl, answer: &Answer, refusal: ProviderError) -> ProviderError {
+        let path = || repo.path().to_owned();
+        match refusal {
+            ProviderError::NotTheProvider { .. } if self.is_move(answer) => {
+                ProviderError::RepositoryMoved { path: path() }
+            }
+            ProviderError::NotTheProvider { .. } if answer.is_missing() => {
+                ProviderError::RepositoryNotFound { path: path() }
+            }
+            other => other,
+        }
+    }
+
     /// Whether an answer redirects to the API itself: the thing asked for was renamed.
-    pub(crate) fn is_move(&self, answer: &Answer) -> bool {
+    fn is_move(&self, answer: &Answer) -> bool {
         let target = answer.header("location").and_then(|location| self.base.join(location).ok());
-        answer.status.is_redirection() && target.is_some_and(|target| target.origin() == self.base.origin())
+        answer.status.is_redirection()
+            && target.is_some_and(|target| {
+                target.origin() == self.base.origin() && target.path().starts_with(self.base.path())
+            })
     }
 }
 
@@ -112,7 +135,7 @@ impl Answer {
         serde_json::from_str(&self.body).map_err(|_| self.not_the_provider())
     }
 
-    pub(crate) fn not_the_provider(&self) -> ProviderError {
+    fn not_the_provider(&self) -> ProviderError {
         let kind = self.header("content-type").unwrap_or_default();
         let saw = match self.header("location").filter(|_| self.status.is_redirection()) {
             Some(location) => match Url::parse(location).ok().and_then(|url| url.host_str().map(str::to_owned)) {
@@ -125,13 +148,13 @@ impl Answer {
         ProviderError::NotTheProvider { saw }
     }
 
-    /// A refusal that means the same at every provider, if it is one.
+    /// Of an answer that is no success: what it means at every provider, if it means the same.
     pub(crate) fn common_refusal(&self) -> Option<ProviderError> {
         if self.status.is_server_error() {
             return Some(ProviderError::Failed { status: self.status.as_u16(), said: self.said() });
         }
         // Neither provider refuses in anything but JSON, save for limits.
-        let foreign = self.status.is_success() || self.status.is_redirection() || self.as_object().is_none();
+        let foreign = self.status.is_redirection() || self.as_object().is_none();
         (foreign && self.status != StatusCode::TOO_MANY_REQUESTS).then(|| self.not_the_provider())
     }
 
@@ -143,8 +166,13 @@ impl Answer {
         }
     }
 
+    /// The answer itself if it is a success.
+    pub(crate) fn or_refusal(&self, refusal: impl FnOnce(&Self) -> ProviderError) -> Result<&Self, ProviderError> {
+        if self.status.is_success() { Ok(self) } else { Err(refusal(self)) }
+    }
+
     /// Whether the API itself says that there is no such thing.
-    pub(crate) fn is_missing(&self) -> bool {
+    fn is_missing(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.as_object().is_some()
     }
 

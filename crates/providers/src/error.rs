@@ -70,9 +70,6 @@ pub enum ProviderError {
         /// Why, as half a sentence.
         why: String,
     },
-    /// A push was answered with 403.
-    #[error("the push was refused")]
-    PushForbidden,
     /// The pull (merge) request was refused for what it is.
     #[error("the pull request was refused: {said}")]
     PullRequestRefused {
@@ -132,14 +129,14 @@ impl ProviderError {
             Self::RepositoryMalformed(_) => ProblemCode::InvalidInput,
             Self::Forbidden { .. } | Self::OtherInstance { .. } => ProblemCode::IntegrationUnusable,
             Self::PushNotAllowed { .. } => ProblemCode::PushNotAllowed,
-            Self::PushForbidden => ProblemCode::PushRefused,
             Self::PullRequestRefused { .. } => ProblemCode::Conflict,
             Self::RateLimited { .. } | Self::LockedOut => ProblemCode::RateLimited,
             Self::NotTheProvider { .. } => ProblemCode::NotTheProvider,
-            Self::Failed { .. } => ProblemCode::ProviderUnreachable,
+            Self::Failed { .. } | Self::Call(CallError::Unreachable { .. } | CallError::TooLarge { .. }) => {
+                ProblemCode::ProviderUnreachable
+            }
             Self::Call(CallError::AddressRefused { .. }) => ProblemCode::AddressRefused,
             Self::Call(CallError::TlsNotTrusted { .. }) => ProblemCode::TlsNotTrusted,
-            Self::Call(CallError::Unreachable { .. } | CallError::TooLarge { .. }) => ProblemCode::ProviderUnreachable,
             Self::Call(CallError::OtherTarget { .. }) => ProblemCode::Internal,
         }
     }
@@ -159,7 +156,6 @@ impl ProviderError {
             | Self::RepositoryMalformed(_)
             | Self::OtherInstance { .. }
             | Self::PushNotAllowed { .. }
-            | Self::PushForbidden
             | Self::PullRequestRefused { .. }
             | Self::RateLimited { .. }
             | Self::LockedOut

@@ -25,6 +25,4 @@ pub use http::{
     AddressPolicy, AllowListError, CallError, Http, HttpConfig, HttpConfigError, Refusal, TlsFault, UpstreamBody,
     UpstreamResponse, Why,
 };
-pub use provider::{
-    Access, BranchInfo, Checked, Provider, PullRequest, PullRequestDraft, RepositoryAccess, provider,
-};
+pub use provider::{Access, BranchInfo, Checked, Provider, PullRequest, PullRequestDraft, RepositoryAccess, provider};

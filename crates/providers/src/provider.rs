@@ -50,6 +50,19 @@ pub struct RepositoryAccess {
     pub why_not_push: Option<String>,
 }
 
+impl RepositoryAccess {
+    /// This access, if it suffices to push.
+    ///
+    /// # Errors
+    /// [`ProviderError::PushNotAllowed`] with the reason.
+    pub fn require_push(self) -> Result<Self, ProviderError> {
+        match self.why_not_push {
+            Some(why) => Err(ProviderError::PushNotAllowed { path: self.path, why }),
+            None => Ok(self),
+        }
+    }
+}
+
 /// A pull (merge) request to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRequestDraft {

@@ -44,7 +44,10 @@ impl Asked<'_> {
                 Some(format!("Copy the whole token, or create one at {}.", self.token_page())),
             ),
             ProviderError::TokenInvalid => (
-                format!("Authentication failed: {kind} at {instance} does not accept this token.{}", self.why_invalid()),
+                format!(
+                    "Authentication failed: {kind} at {instance} does not accept this token.{}",
+                    self.why_invalid()
+                ),
                 Some(self.reconnect()),
             ),
             ProviderError::TokenExpired => {
@@ -70,7 +73,9 @@ impl Asked<'_> {
             ),
             ProviderError::RateLimited { retry_after_seconds } => (self.limited(*retry_after_seconds), None),
             ProviderError::LockedOut => (
-                format!("{kind} at {instance} refuses all sign-ins of this account for a while, after several with bad credentials."),
+                format!(
+                    "{kind} at {instance} refuses all sign-ins of this account for a while, after several with bad credentials."
+                ),
                 Some("Wait some minutes before trying again; each try prolongs it.".to_owned()),
             ),
             ProviderError::NotTheProvider { saw } => (
@@ -87,7 +92,6 @@ impl Asked<'_> {
             | ProviderError::RepositoryMalformed(_)
             | ProviderError::OtherInstance { .. }
             | ProviderError::PushNotAllowed { .. }
-            | ProviderError::PushForbidden
             | ProviderError::PullRequestRefused { .. } => self.of_repository(error),
         }
     }
@@ -114,12 +118,11 @@ impl Asked<'_> {
                 format!("The {kind} account can't push to '{path}': {why}."),
                 Some(format!("Ask an owner of {instance}/{path} for the right to push.")),
             ),
-            ProviderError::PushForbidden => (self.push_forbidden(), None),
             ProviderError::PullRequestRefused { said } => (
                 format!("{kind} refused the {} request{}", self.request_word(), quoted(said)),
                 Some("The branch itself was pushed; open the request by hand if it is wanted.".to_owned()),
             ),
-            other => (format!("{other}."), None),
+            other => (format!("{}.", capitalised(&other.to_string())), None),
         }
     }
 
@@ -154,23 +157,9 @@ impl Asked<'_> {
             ProviderKind::GitLab => "GitLab.com allows 300 requests per minute.",
             ProviderKind::GitHub => "GitHub.com allows 5,000 requests per hour.",
         };
-        let text = format!(
-            "{} API rate limit exceeded. Please wait a few minutes before retrying. {allowance}",
-            self.kind
-        );
+        let text =
+            format!("{} API rate limit exceeded. Please wait a few minutes before retrying. {allowance}", self.kind);
         retry_after_seconds.map_or_else(|| text.clone(), |seconds| format!("{text} Retry in {seconds} s."))
-    }
-
-    fn push_forbidden(&self) -> String {
-        let kind = self.kind;
-        let needs = match kind {
-            ProviderKind::GitLab => "has 'write_repository' scope",
-            ProviderKind::GitHub => "has 'repo' scope, or 'Contents: Read and write' if it is fine-grained",
-        };
-        format!(
-            "{kind} push failed: Insufficient permissions. Ensure your {kind} token {needs}. You can update your token by \
-             reconnecting your {kind} account with the required permissions."
-        )
     }
 
     fn lacks(&self, missing: &[String]) -> String {
@@ -253,7 +242,7 @@ mod tests {
     use super::*;
     use crate::{
         Access, Why,
-        testing::{Fixture, Seen, answer, json, now},
+        testing::{Fixture, Seen, answer, json},
     };
     use valetkey_model::ProblemCode;
 
@@ -280,7 +269,6 @@ mod tests {
             ProviderError::RepositoryMalformed(valetkey_model::RepoUrlError::Depth),
             ProviderError::OtherInstance { repository: InstanceUrl::github_com() },
             ProviderError::PushNotAllowed { path: path(), why: "the account may only read it".into() },
-            ProviderError::PushForbidden,
             ProviderError::PullRequestRefused { said: said() },
             ProviderError::RateLimited { retry_after_seconds: Some(5) },
             ProviderError::LockedOut,
@@ -300,10 +288,6 @@ mod tests {
     #[test]
     fn the_contracts_texts_are_verbatim() {
         assert_eq!(
-            gitlab(ProviderError::PushForbidden).detail,
-            "GitLab push failed: Insufficient permissions. Ensure your GitLab token has 'write_repository' scope. You can update your token by reconnecting your GitLab account with the required permissions."
-        );
-        assert_eq!(
             gitlab(ProviderError::RateLimited { retry_after_seconds: None }).detail,
             "GitLab API rate limit exceeded. Please wait a few minutes before retrying. GitLab.com allows 300 requests per minute."
         );
@@ -312,7 +296,9 @@ mod tests {
         for refused in [ProviderError::TokenInvalid, ProviderError::TokenExpired, ProviderError::TokenRevoked] {
             let problem = gitlab(refused);
             assert!(problem.detail.starts_with("Authentication failed: "));
-            assert!(problem.remediation.unwrap().ends_with("valetkey connect gitlab --instance https://gitlab.example.com"));
+            assert!(
+                problem.remediation.unwrap().ends_with("valetkey connect gitlab --instance https://gitlab.example.com")
+            );
         }
     }
 
@@ -327,8 +313,7 @@ mod tests {
                 assert!(detail.starts_with(char::is_uppercase) || detail.starts_with("https://"), "{detail}");
                 assert!(detail.ends_with(['.', '"']) && !detail.contains("  "), "{detail}");
                 assert!(!shown.is_empty() && !shown.ends_with('.'), "{shown}");
-                let own_words =
-                    [ProblemCode::RateLimited, ProblemCode::PushRefused, ProblemCode::Internal, ProblemCode::InvalidInput];
+                let own_words = [ProblemCode::RateLimited, ProblemCode::Internal, ProblemCode::InvalidInput];
                 assert!(problem.remediation.is_some() || own_words.contains(&code), "{detail}");
             }
         }
@@ -339,7 +324,10 @@ mod tests {
         let unknown = CallError::TlsNotTrusted { host: "forge.test".into(), fault: TlsFault::UnknownIssuer };
         let problem = gitlab(unknown.into());
         assert_eq!(problem.code, ProblemCode::TlsNotTrusted);
-        assert_eq!(problem.detail, "The certificate of forge.test is not trusted: its issuer is unknown to this machine.");
+        assert_eq!(
+            problem.detail,
+            "The certificate of forge.test is not trusted: its issuer is unknown to this machine."
+        );
         assert!(problem.remediation.unwrap().contains("extra_ca_file"));
         let private = gitlab(CallError::AddressRefused { host: "10.0.0.1".into(), why: Refusal::Private }.into());
         assert_eq!(private.detail, "10.0.0.1 is a loopback or private address, which this server does not call.");
@@ -358,12 +346,17 @@ mod tests {
         let echo = |seen: &Seen| {
             // The path says which answer is wanted: /api/…/repos/STATUS/BODY or …/projects/STATUS%2FBODY.
             let path = seen.line.replace("%2F", "/");
-            let mut wanted = path.split(['/', '?']).filter_map(|part| part.strip_prefix("n").and_then(|n| n.parse().ok()));
+            let mut wanted =
+                path.split(['/', '?']).filter_map(|part| part.strip_prefix("n").and_then(|n| n.parse().ok()));
             let (status, body) = (wanted.next().unwrap_or(403), wanted.next().unwrap_or(0));
             let headers = "X-GitHub-SSO: required; url=http://127.0.0.1/@\nX-Accepted-GitHub-Permissions: @\nLocation: http://@.test/@\nX-OAuth-Scopes: @";
             let headers = headers.replace('@', CANARY);
             let body = BODIES[usize::from(body)].replace('@', CANARY);
-            if status == 404 { answer(status, "Content-Type: text/plain", &body) } else { json(status, &headers, &body) }
+            if status == 404 {
+                answer(status, "Content-Type: text/plain", &body)
+            } else {
+                json(status, &headers, &body)
+            }
         };
         let forge = Fixture::new(CANARY, echo).await;
         let mut texts = Vec::new();
@@ -377,15 +370,16 @@ mod tests {
                 }
             }
         }
-        let elsewhere = "https://forge.test".parse().unwrap();
-        let at = Access { instance: &elsewhere, now: now(), ..forge.at() };
+        let metadata = "https://169.254.169.254".parse().unwrap();
+        let at = Access { instance: &metadata, ..forge.at() };
         texts.push(format!("{at:?} {:?}", provider(ProviderKind::GitHub).check(at).await));
         for text in &texts {
             assert!(!text.to_ascii_lowercase().contains("canarycanary"), "{text}");
         }
         assert_eq!(forge.server.requests().len(), 80);
 
-        let echo = format!(r#"{{"id":1,"login":"{CANARY}","username":"{CANARY}","name":"{CANARY}","scopes":["{CANARY}"]}}"#);
+        let echo =
+            format!(r#"{{"id":1,"login":"{CANARY}","username":"{CANARY}","name":"{CANARY}","scopes":["{CANARY}"]}}"#);
         let named = Fixture::new(CANARY, move |_| json(200, "", &echo)).await;
         for kind in ProviderKind::ALL {
             let checked = provider(kind).check(named.at()).await.unwrap();

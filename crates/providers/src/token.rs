@@ -25,7 +25,8 @@ pub(crate) fn header(scheme: &str, token: &Secret<String>) -> Result<HeaderValue
 pub(crate) fn strike_out(token: &Secret<String>, response: ApiResponse) -> Answer {
     const GONE: &str = "***";
     let ApiResponse { status, mut headers, body } = response;
-    let mut body = String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let mut body =
+        String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     let token = token.expose().as_str();
     if !token.is_empty() {
         if body.contains(token) {

@@ -1,8 +1,8 @@
 //! Finds known values, thousands at once, at the speed of memory.
 //!
 //! Every pattern has at least [`SHORTEST`] bytes, so looking at the [`BLOCK`] bytes at every [`STRIDE`]th place of a
-//! text meets each occurrence of each pattern exactly once, somewhere in the pattern's first [`SHORTEST`] bytes. A bitmap of
-//! hashed blocks answers nearly all of these looks, and they do not wait for each other.
+//! text meets each occurrence of each pattern exactly once, somewhere in the pattern's first [`SHORTEST`] bytes. A
+//! bitmap of hashed blocks answers nearly all of these looks, and they do not wait for each other.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

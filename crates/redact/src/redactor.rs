@@ -63,12 +63,16 @@ impl Redactor {
         }
         let forms = forms::of(secret);
         let mut secrets = self.lock();
+        let before = secrets.forms.len();
         secrets.forms.extend(forms.into_iter().map(Arc::new));
-        secrets.table = None;
+        if secrets.forms.len() > before {
+            secrets.table = None;
+        }
         Added::Redacted
     }
 
-    /// A whole text without its secrets; borrowed if there was none.
+    /// A whole text without its secrets; borrowed if there was none. To redact the result again changes nothing, unless
+    /// a secret has asterisks of its own, which a mark may then complete.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut found = Findings::default();
         found.scan(&self.known(), text.as_bytes(), &[]);

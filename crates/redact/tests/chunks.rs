@@ -102,8 +102,6 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60000))]
-
     #[test]
     fn cuts_do_not_matter((secrets, input) in session(), cuts in prop::collection::vec(any::<Index>(), 0..12)) {
         let redactor = knowing(&secrets);

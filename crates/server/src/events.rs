@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use axum::response::sse::{Event, KeepAlive, KeepAliveStream, Sse};
+use axum::response::{
+    IntoResponse, Response,
+    sse::{Event, KeepAlive, Sse},
+};
 use futures_util::{Stream, StreamExt as _, stream};
 use http::HeaderMap;
 use schemars::JsonSchema;
@@ -53,14 +56,15 @@ pub(crate) async fn stream_of(
     id: SessionId,
     after: After,
     headers: &HeaderMap,
-) -> Answer<Sse<KeepAliveStream<impl Stream<Item = Result<Event, Infallible>>>>> {
+) -> Answer<Response> {
     let from = resume_at(headers)?.or(after.after).unwrap_or(0);
     let seat = app.followers.seat(&caller.user)?;
     let events = app.engine.events(&caller.user, &id, from).await?;
     let end = stream::once(last(app.clone(), caller.user, id));
     let closing = app.closing.clone().cancelled_owned();
     let all = as_sse(events).chain(end).take_until(closing);
-    Ok(Sse::new(Seated { events: Box::pin(all), _seat: seat }).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let all = Seated { events: Box::pin(all), _seat: seat };
+    Ok(Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
 /// What a reconnecting client saw last. It counts more than the address, which a browser repeats unchanged.

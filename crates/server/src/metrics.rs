@@ -7,8 +7,14 @@ use axum::{
 };
 use http::{Method, header};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, info::Info},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
+    metrics::{
+        MetricType,
+        counter::{ConstCounter, Counter},
+        family::Family,
+        info::Info,
+    },
     registry::Registry,
 };
 use valetkey_model::ProblemCode;
@@ -52,6 +58,21 @@ impl Metrics {
         registry.register("build", "The version", Info::new(vec![("version", version.to_owned())]));
         registry.register_collector(Box::new(Sessions(engine.clone())));
         Self { registry, requests }
+    }
+}
+
+/// Asks the engine for its numbers whenever they are read.
+#[derive(Debug)]
+struct Sessions(Engine);
+
+impl Collector for Sessions {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let help = "Sessions that this process has ended, by outcome";
+        let mut family = encoder.encode_descriptor("sessions_ended", help, None, MetricType::Counter)?;
+        for (phase, count) in self.0.ended() {
+            ConstCounter::new(count).encode(family.encode_family(&[("outcome", phase.as_str())])?)?;
+        }
+        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use valetkey_model::{Problem, ProblemCode};
 use crate::{
     App,
     auth::{self, Caller},
-    metrics,
+    metrics, pages,
     problem::{Failure, after_panic},
     route::{Audience, Permission, Row},
     routes,
@@ -54,6 +54,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(forms)
+        .layer(middleware::from_fn(pages::for_people))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .layer(default_header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))

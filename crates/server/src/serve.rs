@@ -73,3 +73,46 @@ async fn after_failed_accept(error: &io::Error) {
         sleep(AFTER_FAILED_ACCEPT).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        sync::oneshot,
+    };
+
+    use super::*;
+
+    async fn listening() -> (TcpStream, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let router = Router::new().route("/", get(async || "hello"));
+        let server = tokio::spawn(serve(listener, router, async {
+            let _ = stopped.await;
+        }));
+        (TcpStream::connect(address).await.unwrap(), stop, server)
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_lets_idle_connections_go() {
+        let (mut client, stop, server) = listening().await;
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 512];
+        let length = client.read(&mut answer).await.unwrap();
+        assert!(answer[..length].ends_with(b"hello"));
+        stop.send(()).unwrap();
+        server.await.unwrap();
+        assert_eq!(client.read(&mut answer).await.unwrap(), 0, "closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_ends_its_headers_is_let_go() {
+        let (mut client, _stop, _server) = listening().await;
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    }
+}

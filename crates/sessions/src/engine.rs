@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     ffi::OsString,
     fmt,
     path::{Path, PathBuf},
@@ -93,6 +93,7 @@ pub(crate) struct Parts {
     entropy: Arc<dyn Entropy>,
     turns: Arc<Semaphore>,
     running: Mutex<Running>,
+    ended: Mutex<BTreeMap<Phase, u64>>,
     background: Mutex<Option<AbortHandle>>,
     _lock: EngineLock,
 }
@@ -134,6 +135,7 @@ impl Engine {
             entropy,
             changed: watch::Sender::new(0),
             running: Mutex::default(),
+            ended: Mutex::default(),
             background: Mutex::default(),
             _lock: lock,
         });
@@ -234,6 +236,11 @@ impl Engine {
         Ok(())
     }
 
+    /// How many sessions this engine has ended, by their final phase.
+    pub fn ended(&self) -> BTreeMap<Phase, u64> {
+        lock_of(&self.parts.ended).clone()
+    }
+
     /// Stops all sessions and waits for them to end, for at most `patience`.
     pub async fn shut_down(&self, patience: Duration) {
         let mut tasks = {
@@ -300,6 +307,7 @@ async fn finish(run: &mut Run, result: Result<(), Problem>) -> Result<(), Proble
         }
     };
     tracing::info!(session = %run.session.id, %phase, "session ended");
+    *lock_of(&parts.ended).entry(phase).or_default() += 1;
     run.end(phase).await
 }
 

@@ -25,4 +25,4 @@ mod stop;
 
 pub use engine::{Engine, EngineConfig};
 pub use events::EventStream;
-pub use spec::{NewRepository, NewSession};
+pub use spec::{NewAgent, NewRepository, NewSession};

@@ -144,7 +144,7 @@ mod tests {
     async fn a_secret_in_two_writes_is_redacted() {
         let (mut agent, pipe) = tokio::io::duplex(1024);
         let redactor = Redactor::new();
-        redactor.add("s3cr3t-value-of-the-session");
+        assert_eq!(redactor.add("s3cr3t-value-of-the-session"), valetkey_redact::Added::Redacted);
         let (to, mut from) = mpsc::channel(8);
         let reader = tokio::spawn(read(pipe, LogStream::Stdout, redactor, to));
         for part in ["before s3cr3t-va", "lue-of-the-session after"] {

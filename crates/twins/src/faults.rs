@@ -63,8 +63,12 @@ impl Switch {
                 Surface::Api
             }
             Self::PushForbidden | Self::TruncatePack | Self::ShortPack => Surface::Git,
-            Self::Down | Self::ServerError | Self::Slow(_) | Self::NotTheForge => Surface::Everywhere,
-            Self::RedirectTo(_) | Self::SsoRequired => Surface::Everywhere,
+            Self::Down
+            | Self::ServerError
+            | Self::Slow(_)
+            | Self::NotTheForge
+            | Self::RedirectTo(_)
+            | Self::SsoRequired => Surface::Everywhere,
         }
     }
 }

@@ -111,7 +111,7 @@ impl Bare {
     pub(crate) fn commit(&self, new: &NewCommit<'_>) -> io::Result<()> {
         let config = [("core.compression", "0"), ("pack.compression", "0")];
         let mut child = command("git", &config)
-            .args(["fast-import", "--quiet", "--force"])
+            .args(["fast-import", "--quiet", "--force", "--depth=0"])
             .env("GIT_DIR", &self.path)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -213,19 +213,20 @@ fn write_import(mut out: impl Write, new: &NewCommit<'_>) -> io::Result<()> {
 
 /// Files of at most 1 MiB each, the same in every run.
 fn write_generated(out: &mut impl Write, bytes: u64) -> io::Result<()> {
-    const FILE: u64 = 1 << 20;
     let mut seed = Seed::fixed(bytes);
-    let mut buffer = vec![0; 1 << 16];
-    for start in (0..bytes).step_by(1 << 20) {
-        let mut left = FILE.min(bytes - start);
-        writeln!(out, "M 100644 inline generated/{:05}.bin\ndata {left}", start / FILE)?;
-        while left > 0 {
-            let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-            seed.fill(&mut buffer[..length]);
-            out.write_all(&buffer[..length])?;
-            left -= length as u64;
+    let mut buffer = vec![0; 1 << 20];
+    let mut left = bytes;
+    for number in 0.. {
+        let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        if length == 0 {
+            break;
         }
+        let content = &mut buffer[..length];
+        seed.fill(content);
+        writeln!(out, "M 100644 inline generated/{number:05}.bin\ndata {length}")?;
+        out.write_all(content)?;
         out.write_all(b"\n")?;
+        left -= length as u64;
     }
     Ok(())
 }

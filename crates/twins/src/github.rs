@@ -68,7 +68,7 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "Not Found")
     }
 
-    fn invalid(error: Value) -> Self {
+    fn invalid(error: &Value) -> Self {
         let errors = Some(json!([error]));
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Validation Failed") }
     }
@@ -233,7 +233,7 @@ async fn search(
     let caller = visitor(&world, &headers)?;
     let Some(words) = query.q.filter(|words| !words.is_empty()) else {
         let error = json!({"resource": "Search", "field": "q", "code": "missing"});
-        return Err(Problem::invalid(error));
+        return Err(Problem::invalid(&error));
     };
     let words = words.to_lowercase();
     let mut found = visible_repositories(&world, caller.as_ref());
@@ -379,12 +379,12 @@ async fn open_pull(
     for (field, branch) in [("head", source), ("base", new.base.as_str())] {
         if project.bare.head(branch).is_none() {
             let error = json!({"resource": "PullRequest", "field": field, "code": "invalid"});
-            return Err(Problem::invalid(error));
+            return Err(Problem::invalid(&error));
         }
     }
     if project.bare.ahead(&new.base, source) == 0 {
         let message = format!("No commits between {} and {source}", new.base);
-        return Err(Problem::invalid(json!({"resource": "PullRequest", "code": "custom", "message": message})));
+        return Err(Problem::invalid(&json!({"resource": "PullRequest", "code": "custom", "message": message})));
     }
     let opened = project.open_pull_request((source, &new.base), |number| PullRequest {
         number,
@@ -397,7 +397,7 @@ async fn open_pull(
     });
     let opened = opened.map_err(|_| {
         let message = format!("A pull request already exists for {owner}:{source}.");
-        Problem::invalid(json!({"resource": "PullRequest", "code": "custom", "message": message}))
+        Problem::invalid(&json!({"resource": "PullRequest", "code": "custom", "message": message}))
     })?;
     Ok((StatusCode::CREATED, Json(pull_json(&project, &opened, &world.base_url(&headers)))).into_response())
 }

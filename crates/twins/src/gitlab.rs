@@ -145,7 +145,7 @@ async fn token_self(State(world): Twin, headers: HeaderMap) -> Answer {
 #[derive(Deserialize)]
 struct ProjectsQuery {
     search: Option<String>,
-    membership: Option<bool>,
+    membership: Option<String>,
     min_access_level: Option<u8>,
 }
 
@@ -159,7 +159,9 @@ async fn projects(
     let caller = visitor(&world, &headers, Some(READ_API))?;
     let account = caller.as_ref().map(|caller| &caller.account);
     let wanted = query.search.unwrap_or_default().to_lowercase();
-    let least = query.min_access_level.or(query.membership.filter(|only| *only).map(|_| 0));
+    let members_only =
+        query.membership.is_some_and(|text| matches!(text.to_lowercase().as_str(), "true" | "yes" | "1"));
+    let least = query.min_access_level.or(members_only.then_some(0));
     let mut found = world.projects();
     found.retain(|project| {
         project.visible_to(account)

@@ -8,6 +8,7 @@
 //! A twin's clock does not rule: a token is expired when its state says so. Web pages need no sign-in.
 
 mod access;
+mod admission;
 mod auth;
 mod cgi;
 mod door;

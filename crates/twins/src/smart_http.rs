@@ -1,25 +1,26 @@
-//! Git over HTTP: who may fetch and push, in the forges' own words, and then git's `http-backend`.
+//! Git over HTTP: git's own `http-backend` for whoever is admitted.
 
 use std::io;
 use std::process::Command;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use crate::access::{AccessLevel, Visibility};
+use crate::access::AccessLevel;
+use crate::admission::{self, Presented};
 use crate::cgi;
 use crate::faults::{Surface, Switch};
-use crate::fixtures::TokenState;
 use crate::git;
 use crate::twin::Forge;
 use crate::world::{Caller, Project, World};
 
+/// What a request wants of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Service {
+pub(crate) enum Service {
     Fetch,
     Push,
 }
@@ -27,9 +28,9 @@ enum Service {
 /// A request of git's smart protocol.
 #[derive(Debug)]
 pub(crate) struct GitRequest<'a> {
-    repository: &'a str,
+    pub(crate) repository: &'a str,
     dot_git: bool,
-    service: Service,
+    pub(crate) service: Service,
     path_info: &'static str,
 }
 
@@ -53,48 +54,14 @@ impl<'a> GitRequest<'a> {
     }
 }
 
-/// A refusal: git shows its plain text after `remote:`.
-struct Refusal {
-    status: StatusCode,
-    text: String,
-}
-
-impl Refusal {
-    fn unauthorized(text: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, text: text.into() }
-    }
-
-    fn forbidden(text: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, text: text.into() }
-    }
-
-    fn not_found(text: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, text: text.into() }
-    }
-
-    fn into_response(self, forge: Forge) -> Response {
-        let mut response = (self.status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], self.text).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            let realm = match forge {
-                Forge::GitLab => "Basic realm=\"GitLab\"",
-                Forge::GitHub => "Basic realm=\"GitHub\"",
-            };
-            response.headers_mut().insert(WWW_AUTHENTICATE, axum::http::HeaderValue::from_static(realm));
-        }
-        response
-    }
-}
-
 /// Answers a git request, streaming in both directions.
 pub(crate) async fn serve(world: &World, parts: &Parts, body: Body) -> Option<Response> {
     let request = GitRequest::parse(&parts.uri)?;
     let token = world.presented(Some(Surface::Git), &parts.headers);
-    let caller = token.as_ref().map(|token| world.caller(token).filter(Caller::works));
-    let admitted = match world.forge {
-        Forge::GitLab => admit_to_gitlab(world, &request, caller.as_ref().map(Option::as_ref)),
-        Forge::GitHub => admit_to_github(world, &request, caller.as_ref().map(Option::as_ref)),
-    };
-    let project = match admitted {
+    let presented = token.map_or(Presented::Nothing, |token| {
+        world.caller(&token).filter(Caller::works).map_or(Presented::Useless, Presented::Token)
+    });
+    let project = match admission::admit(world, &request, &presented) {
         Ok(project) => project,
         Err(refusal) => return Some(refusal.into_response(world.forge)),
     };
@@ -102,95 +69,11 @@ pub(crate) async fn serve(world: &World, parts: &Parts, body: Body) -> Option<Re
         let location = format!("/{}.git/info/refs?{}", request.repository, parts.uri.query().unwrap_or_default());
         return Some((StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response());
     }
-    let answer = run(world, &request, &project, caller.flatten().as_ref(), parts, body).await;
+    let answer = run(world, &request, &project, presented.caller(), parts, body).await;
     Some(answer.unwrap_or_else(|error| {
         tracing::warn!(%error, "git http-backend failed");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }))
-}
-
-/// `None`: no token was sent; `Some(None)`: one that does not work.
-type Presented<'a> = Option<Option<&'a Caller>>;
-
-fn admit_to_gitlab(world: &World, request: &GitRequest<'_>, presented: Presented<'_>) -> Result<Arc<Project>, Refusal> {
-    const DENIED: &str = "HTTP Basic: Access denied. If a password was provided for Git authentication, the password \
-        was incorrect or you're required to use a token instead of a password. If a token was provided, it was either \
-        incorrect, expired, or improperly scoped.";
-    const UNSEEN: &str = "The project you were looking for could not be found or you don't have permission to view it.";
-    let push = request.service == Service::Push;
-    let project = world.project(request.repository);
-    let caller = match presented {
-        Some(Some(caller)) => caller,
-        Some(None) => return Err(Refusal::unauthorized(DENIED)),
-        None => {
-            let open = project.filter(|project| !push && project.visibility == Visibility::Public);
-            return open.ok_or(Refusal::unauthorized(DENIED));
-        }
-    };
-    if !push && !caller.has_scope(&["api", "read_repository", "write_repository"]) {
-        return Err(Refusal::forbidden("You are not allowed to download code."));
-    }
-    let account = Some(&caller.account);
-    let project = project.filter(|project| project.visible_to(account)).ok_or(Refusal::not_found(UNSEEN))?;
-    if push && !caller.has_scope(&["api", "write_repository"]) {
-        return Err(Refusal::forbidden("You are not allowed to upload code."));
-    }
-    if push && (!project.pushable_by(account) || pushes_are_forbidden(world)) {
-        return Err(Refusal::forbidden("You are not allowed to push code to this project."));
-    }
-    if !push && !project.readable_by(account) {
-        return Err(Refusal::forbidden("You are not allowed to download code from this project."));
-    }
-    Ok(project)
-}
-
-fn admit_to_github(world: &World, request: &GitRequest<'_>, presented: Presented<'_>) -> Result<Arc<Project>, Refusal> {
-    const NOT_GRANTED: &str = "Write access to repository not granted.";
-    const INVALID: &str = "Invalid username or token. Password authentication is not supported for Git operations.";
-    let push = request.service == Service::Push;
-    let project = world.project(request.repository);
-    let caller = match presented {
-        Some(Some(caller)) => caller,
-        Some(None) => return Err(Refusal::unauthorized(INVALID)),
-        None => {
-            let open = project.filter(|project| !push && project.visibility == Visibility::Public);
-            return open.ok_or(Refusal::unauthorized("Repository not found."));
-        }
-    };
-    let reaches = |project: &Project| {
-        let token = caller.permission("contents").is_some() || caller.has_scope(&["repo"]);
-        project.visibility == Visibility::Public || (token && project.visible_to(Some(&caller.account)))
-    };
-    let project = project.filter(|project| reaches(project)).ok_or(Refusal::not_found("Repository not found."))?;
-    if caller.token.state == TokenState::SsoRequired || world.faults.is_on(Surface::Git, &Switch::SsoRequired) {
-        let (owner, _) = project.owner_and_name();
-        let text = format!(
-            "The '{owner}' organization has enabled or enforced SAML SSO. To access\nthis repository, visit \
-             {}/orgs/{owner}/sso?authorization_request=A2TWIN and try your request again.",
-            world.url
-        );
-        return Err(Refusal::forbidden(text));
-    }
-    if !push {
-        return Ok(project);
-    }
-    if project.archived {
-        return Err(Refusal::forbidden("This repository was archived so it is read-only."));
-    }
-    let scope = if project.visibility == Visibility::Public { &["repo", "public_repo"][..] } else { &["repo"] };
-    let granted = caller.permission("contents") == Some("write") || caller.has_scope(scope);
-    if !granted || pushes_are_forbidden(world) {
-        return Err(Refusal::forbidden(NOT_GRANTED));
-    }
-    if !project.pushable_by(Some(&caller.account)) {
-        let text = format!("Permission to {}.git denied to {}.", project.path, caller.account.username);
-        return Err(Refusal::forbidden(text));
-    }
-    Ok(project)
-}
-
-fn pushes_are_forbidden(world: &World) -> bool {
-    world.faults.is_on(Surface::Git, &Switch::PushForbidden)
 }
 
 async fn run(

@@ -123,7 +123,7 @@ impl Twin {
 
     /// Serves for as long as the returned future is polled.
     pub async fn serve_until_dropped(self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Whose behaviour this is.

@@ -50,14 +50,14 @@ pub(crate) struct SettingsArgs {
 pub(crate) struct Layer {
     pub(crate) listen: Option<String>,
     pub(crate) public_url: Option<String>,
-    data_dir: Option<PathBuf>,
-    database_url: Option<String>,
-    master_key_file: Option<PathBuf>,
-    admin_token: Option<Secret<String>>,
-    extra_ca_file: Option<PathBuf>,
-    outbound_allow: Option<String>,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) database_url: Option<String>,
+    pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) admin_token: Option<Secret<String>>,
+    pub(crate) extra_ca_file: Option<PathBuf>,
+    pub(crate) outbound_allow: Option<String>,
     pub(crate) agent: Option<String>,
-    agent_env: Option<String>,
+    pub(crate) agent_env: Option<String>,
 }
 
 /// Everything settled.

@@ -42,7 +42,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// What works without a session engine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Foundation {
     pub(crate) settings: Settings,
     pub(crate) store: Store,
@@ -67,7 +67,8 @@ impl Foundation {
     }
 }
 
-/// A whole Valetkey in this process.
+/// A whole Valetkey in this process. Clones are the same one.
+#[derive(Clone)]
 pub(crate) struct House {
     pub(crate) foundation: Foundation,
     pub(crate) engine: Engine,
@@ -80,8 +81,7 @@ impl House {
         let Foundation { settings, store, http, integrations } = &foundation;
         let (clock, public_url) = (Arc::new(SystemClock), settings.public_url(address));
         let engine = EngineConfig {
-            workspaces: settings.data_dir.join("sessions"),
-            engines: settings.data_dir.join("engines"),
+            data_dir: settings.data_dir.clone(),
             public_url: public_url.clone(),
             agent: settings.agent.clone(),
             environment: std::env::vars_os().collect(),
@@ -142,9 +142,13 @@ fn sealed(error: &dyn Error) -> Problem {
 }
 
 /// An error with its causes.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+fn chain(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(next) = cause {
+        text.push_str(&format!(": {next}"));
+        cause = next.source();
+    }
+    text
 }
 
 fn capitalised(text: &str) -> String {

@@ -74,7 +74,7 @@ impl Provider for GitHub {
     async fn check(&self, at: Access<'_>) -> Result<Checked, ProviderError> {
         let api = api(at)?;
         let answer = api.get("/user", &[]).await?;
-        let user: User = success(&answer, |answer| refusal(&api, answer))?.json()?;
+        let user: User = answer.or_refusal(|answer| refusal(&api, answer))?.json()?;
         let scopes = answer.header("x-oauth-scopes").map(wire::scope_list);
         let (missing_scopes, notes) = judge(scopes.as_deref());
         Ok(Checked {
@@ -108,7 +108,7 @@ impl Provider for GitHub {
         draft: &PullRequestDraft,
     ) -> Result<PullRequest, ProviderError> {
         let api = api(at)?;
-        let path = format!("{}/pulls", repository_path(at, repo)?);
+        let path = format!("{}/pulls", repository_path(&api, repo)?);
         let body = json!({ "head": draft.head, "base": draft.base, "title": draft.title, "body": draft.body });
         let answer = api.post(&path, &body).await?;
         if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
@@ -118,13 +118,13 @@ impl Provider for GitHub {
             }
             return Err(ProviderError::PullRequestRefused { said });
         }
-        let opened: Pull = success(&answer, |answer| repository_refusal(&api, answer, repo))?.json()?;
+        let opened: Pull = answer.or_refusal(|answer| repository_refusal(&api, answer, repo))?.json()?;
         Ok(PullRequest { url: opened.html_url, created: true })
     }
 
     async fn branches(&self, at: Access<'_>, repo: &RepoUrl) -> Result<Vec<BranchInfo>, ProviderError> {
         let api = api(at)?;
-        let path = format!("{}/branches", repository_path(at, repo)?);
+        let path = format!("{}/branches", repository_path(&api, repo)?);
         let (repository, all) = tokio::try_join!(
             ask_repository(&api, repo),
             api.pages::<Branch>(&path, |answer| repository_refusal(&api, answer, repo)),
@@ -152,20 +152,13 @@ fn api_base(instance: &InstanceUrl) -> String {
     }
 }
 
-fn repository_path(at: Access<'_>, repo: &RepoUrl) -> Result<String, ProviderError> {
-    if repo.instance() != at.instance {
-        return Err(ProviderError::OtherInstance { repository: repo.instance().clone() });
-    }
-    Ok(format!("/repos/{}", repo.api_id(ProviderKind::GitHub)?))
-}
-
-fn success(answer: &Answer, refusal: impl FnOnce(&Answer) -> ProviderError) -> Result<&Answer, ProviderError> {
-    if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer)) }
+fn repository_path(api: &Api<'_>, repo: &RepoUrl) -> Result<String, ProviderError> {
+    Ok(format!("/repos/{}", api.repository_id(ProviderKind::GitHub, repo)?))
 }
 
 async fn ask_repository(api: &Api<'_>, repo: &RepoUrl) -> Result<(Answer, Repository), ProviderError> {
-    let answer = api.get(&repository_path(api.at, repo)?, &[]).await?;
-    let repository = success(&answer, |answer| repository_refusal(api, answer, repo))?.json()?;
+    let answer = api.get(&repository_path(api, repo)?, &[]).await?;
+    let repository = answer.or_refusal(|answer| repository_refusal(api, answer, repo))?.json()?;
     Ok((answer, repository))
 }
 
@@ -223,7 +216,7 @@ async fn existing(
     let head = format!("{owner}:{}", draft.head);
     let query = [("state", "open"), ("head", &*head), ("base", &*draft.base)];
     let answer = api.get(path, &query).await?;
-    let open: Vec<Pull> = success(&answer, |answer| repository_refusal(api, answer, repo))?.json()?;
+    let open: Vec<Pull> = answer.or_refusal(|answer| repository_refusal(api, answer, repo))?.json()?;
     let first = open.into_iter().next().ok_or(ProviderError::PullRequestRefused { said })?;
     Ok(PullRequest { url: first.html_url, created: false })
 }

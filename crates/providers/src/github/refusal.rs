@@ -5,6 +5,7 @@ use valetkey_model::RepoUrl;
 use crate::{
     ProviderError,
     api::{Answer, Api},
+    http::is_at,
 };
 
 /// What an answer that is no success means.
@@ -18,9 +19,9 @@ pub(super) fn refusal(api: &Api<'_>, answer: &Answer) -> ProviderError {
         StatusCode::FORBIDDEN if answer.header("x-github-sso").is_some() => {
             ProviderError::SsoRequired { url: sso_page(api, answer) }
         }
-        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => limit(api, answer, &said)
-            .or_else(|| denial(answer, &said))
-            .unwrap_or(ProviderError::Forbidden { said }),
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
+            limit(api, answer, &said).or_else(|| denial(answer, &said)).unwrap_or(ProviderError::Forbidden { said })
+        }
         StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => ProviderError::Forbidden { said },
         _ => answer.other_refusal(),
     }
@@ -28,12 +29,7 @@ pub(super) fn refusal(api: &Api<'_>, answer: &Answer) -> ProviderError {
 
 /// As [`refusal`], for a question about a repository.
 pub(super) fn repository_refusal(api: &Api<'_>, answer: &Answer, repo: &RepoUrl) -> ProviderError {
-    let path = || repo.path().to_owned();
-    match refusal(api, answer) {
-        ProviderError::NotTheProvider { .. } if api.is_move(answer) => ProviderError::RepositoryMoved { path: path() },
-        ProviderError::NotTheProvider { .. } if answer.is_missing() => ProviderError::RepositoryNotFound { path: path() },
-        other => other,
-    }
+    api.about(repo, answer, refusal(api, answer))
 }
 
 /// GitHub limits with 403 or 429: the primary limit until its window ends, a secondary one for as long as it says, and
@@ -74,13 +70,6 @@ fn accepted_permissions(answer: &Answer) -> Vec<String> {
 fn sso_page(api: &Api<'_>, answer: &Answer) -> String {
     let instance = api.at.instance;
     let named = answer.header("x-github-sso").and_then(|value| value.split_once("url=")).map(|(_, url)| url.trim());
-    let own = |url: &Url| {
-        url.scheme() == (if instance.is_tls() { "https" } else { "http" })
-            && url.host_str() == Some(instance.host())
-            && url.port_or_known_default() == Some(instance.port())
-            && url.username().is_empty()
-            && url.password().is_none()
-    };
-    let page = named.and_then(|url| Url::parse(url).ok()).filter(own);
+    let page = named.and_then(|url| Url::parse(url).ok()).filter(|url| is_at(url, instance));
     page.map_or_else(|| format!("{instance}/settings/tokens"), String::from)
 }

@@ -94,7 +94,11 @@ mod check {
             ("X-OAuth-Scopes:", &["repo"], 0),
         ] {
             let checked = check(header).await;
-            assert_eq!((checked.missing_scopes.as_slice(), checked.notes.len()), (&*missing.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>(), notes), "{header}");
+            assert_eq!(
+                (checked.missing_scopes.as_slice(), checked.notes.len()),
+                (&*missing.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>(), notes),
+                "{header}"
+            );
         }
     }
 
@@ -241,16 +245,14 @@ mod refusals {
         assert_eq!(error, ProviderError::SsoRequired { url: url.clone() });
         let problem = problem(error);
         assert_eq!(problem.code, ProblemCode::SsoRequired);
-        assert_eq!(
-            problem.remediation.unwrap(),
-            format!("Open {url} and authorise the token, then try again.")
-        );
+        assert_eq!(problem.remediation.unwrap(), format!("Open {url} and authorise the token, then try again."));
     }
 
     #[tokio::test]
     async fn a_sign_on_link_to_elsewhere_is_not_shown() {
         for url in ["https://evil.test/sso", "javascript:alert(1)", "http://127.0.0.1.evil.test/", ""] {
-            let forge = refusing(json(403, &format!("X-GitHub-SSO: required; url={url}"), r#"{"message":"SAML"}"#)).await;
+            let forge =
+                refusing(json(403, &format!("X-GitHub-SSO: required; url={url}"), r#"{"message":"SAML"}"#)).await;
             let wanted = ProviderError::SsoRequired { url: format!("{}/settings/tokens", forge.server.instance) };
             assert_eq!(GitHub.check(forge.at()).await, Err(wanted), "{url}");
         }
@@ -380,7 +382,8 @@ mod repository {
 
     #[tokio::test]
     async fn renamed_is_told() {
-        let problem = refusal(json(301, "Location: /api/v3/repositories/1", r#"{"message":"Moved Permanently"}"#)).await;
+        let problem =
+            refusal(json(301, "Location: /api/v3/repositories/1", r#"{"message":"Moved Permanently"}"#)).await;
         assert_eq!(problem.detail, "The repository 'octo/app' was renamed or moved.");
     }
 

@@ -91,8 +91,8 @@ impl Provider for GitLab {
 
     async fn repository(&self, at: Access<'_>, repo: &RepoUrl) -> Result<RepositoryAccess, ProviderError> {
         let api = api(at)?;
-        let answer = api.get(&project_path(at, repo)?, &[]).await?;
-        let project: Project = success(&answer, |answer| project_refusal(&api, answer, repo))?.json()?;
+        let answer = api.get(&project_path(&api, repo)?, &[]).await?;
+        let project: Project = answer.or_refusal(|answer| project_refusal(&api, answer, repo))?.json()?;
         let mut level = project.direct_level();
         if level < DEVELOPER && !project.archived {
             // Access that comes from a parent group or a shared one is not in the project's own answer.
@@ -115,7 +115,7 @@ impl Provider for GitLab {
         draft: &PullRequestDraft,
     ) -> Result<PullRequest, ProviderError> {
         let api = api(at)?;
-        let path = format!("{}/merge_requests", project_path(at, repo)?);
+        let path = format!("{}/merge_requests", project_path(&api, repo)?);
         let body = json!({
             "source_branch": draft.head,
             "target_branch": draft.base,
@@ -129,13 +129,13 @@ impl Provider for GitLab {
         if matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
             return Err(ProviderError::PullRequestRefused { said: answer.said() });
         }
-        let opened: MergeRequest = success(&answer, |answer| project_refusal(&api, answer, repo))?.json()?;
+        let opened: MergeRequest = answer.or_refusal(|answer| project_refusal(&api, answer, repo))?.json()?;
         Ok(PullRequest { url: opened.web_url, created: true })
     }
 
     async fn branches(&self, at: Access<'_>, repo: &RepoUrl) -> Result<Vec<BranchInfo>, ProviderError> {
         let api = api(at)?;
-        let path = format!("{}/repository/branches", project_path(at, repo)?);
+        let path = format!("{}/repository/branches", project_path(&api, repo)?);
         let all = api.pages::<Branch>(&path, |answer| project_refusal(&api, answer, repo)).await?;
         Ok(all.into_iter().map(BranchInfo::from).collect())
     }
@@ -150,20 +150,13 @@ fn api(at: Access<'_>) -> Result<Api<'_>, ProviderError> {
     Api::new(at, &format!("{}/api/v4", at.instance), auth, &[(header::ACCEPT, "application/json")])
 }
 
-fn project_path(at: Access<'_>, repo: &RepoUrl) -> Result<String, ProviderError> {
-    if repo.instance() != at.instance {
-        return Err(ProviderError::OtherInstance { repository: repo.instance().clone() });
-    }
-    Ok(format!("/projects/{}", repo.api_id(ProviderKind::GitLab)?))
-}
-
-fn success(answer: &Answer, refusal: impl FnOnce(&Answer) -> ProviderError) -> Result<&Answer, ProviderError> {
-    if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer)) }
+fn project_path(api: &Api<'_>, repo: &RepoUrl) -> Result<String, ProviderError> {
+    Ok(format!("/projects/{}", api.repository_id(ProviderKind::GitLab, repo)?))
 }
 
 async fn current_user(api: &Api<'_>) -> Result<User, ProviderError> {
     let answer = api.get("/user", &[]).await?;
-    success(&answer, |answer| refusal(answer, api.at.now))?.json()
+    answer.or_refusal(|answer| refusal(answer, api.at.now))?.json()
 }
 
 /// What the token says of itself; none where the instance is too old to say it or the token is of another kind.
@@ -197,7 +190,7 @@ async fn effective_level(api: &Api<'_>, project: u64) -> Result<u8, ProviderErro
     let answer = api.get(&format!("/projects/{project}/members/all/{}", user.id), &[]).await?;
     match answer.status {
         StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(0),
-        _ => Ok(success(&answer, |answer| refusal(answer, api.at.now))?.json::<Member>()?.access_level),
+        _ => Ok(answer.or_refusal(|answer| refusal(answer, api.at.now))?.json::<Member>()?.access_level),
     }
 }
 
@@ -224,7 +217,7 @@ async fn existing(
 ) -> Result<PullRequest, ProviderError> {
     let query = [("state", "opened"), ("source_branch", &*draft.head), ("target_branch", &*draft.base)];
     let answer = api.get(path, &query).await?;
-    let open: Vec<MergeRequest> = success(&answer, |answer| project_refusal(api, answer, repo))?.json()?;
+    let open: Vec<MergeRequest> = answer.or_refusal(|answer| project_refusal(api, answer, repo))?.json()?;
     // A fork's branch may have the same name.
     let own = open.into_iter().find(|request| request.source_project_id == request.target_project_id);
     let own = own.ok_or_else(|| ProviderError::PullRequestRefused { said: refused.said() })?;

@@ -39,12 +39,7 @@ pub(super) fn refusal(answer: &Answer, now: Timestamp) -> ProviderError {
 
 /// As [`refusal`], for a question about a project.
 pub(super) fn project_refusal(api: &Api<'_>, answer: &Answer, repo: &RepoUrl) -> ProviderError {
-    let path = || repo.path().to_owned();
-    match refusal(answer, api.at.now) {
-        ProviderError::NotTheProvider { .. } if api.is_move(answer) => ProviderError::RepositoryMoved { path: path() },
-        ProviderError::NotTheProvider { .. } if answer.is_missing() => ProviderError::RepositoryNotFound { path: path() },
-        other => other,
-    }
+    api.about(repo, answer, refusal(answer, api.at.now))
 }
 
 fn unauthorized(body: &Body) -> ProviderError {

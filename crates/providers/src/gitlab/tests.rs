@@ -54,9 +54,14 @@ mod form {
             assert_eq!(GitLab.check_form(&fine.into()), Ok(()), "{fine}");
         }
         let longer = "a".repeat(256);
-        for wrong in
-            ["", "1234567890123456789", &longer, "glpat-abcdefghijklmnop rst", "glpat-abcdefghijklmno\nrst", "glpat-äbcdefghijklmnopqrst"]
-        {
+        for wrong in [
+            "",
+            "1234567890123456789",
+            &longer,
+            "glpat-abcdefghijklmnop rst",
+            "glpat-abcdefghijklmno\nrst",
+            "glpat-äbcdefghijklmnopqrst",
+        ] {
             assert_eq!(GitLab.check_form(&wrong.into()), Err(ProviderError::TokenMalformed), "{wrong:?}");
         }
     }
@@ -266,7 +271,8 @@ mod refusals {
         let silent = problem(limited("")).await;
         assert_eq!((silent.detail.as_str(), silent.retry_after_seconds), (TEXT, None));
 
-        let reset = format!("RateLimit-Limit: 300\nRateLimit-Remaining: 0\nRateLimit-Reset: {}", crate::testing::NOW + 12);
+        let reset =
+            format!("RateLimit-Limit: 300\nRateLimit-Remaining: 0\nRateLimit-Reset: {}", crate::testing::NOW + 12);
         assert_eq!(problem(limited(&reset)).await.retry_after_seconds, Some(12));
 
         let date = "Retry-After: Fri, 20 Nov 2026 12:01:30 GMT";
@@ -371,8 +377,10 @@ mod repository {
     async fn less_than_developer_may_not_push() {
         for (level, role) in [("20", "Reporter"), ("15", "Planner"), ("10", "Guest"), ("5", "Minimal Access")] {
             let (access, _) = access(project(&levels(level, "null"), ""), Some(level.parse().unwrap())).await;
-            let wanted = format!("the account's role is {role}; pushing needs Developer or higher");
-            assert_eq!(access.why_not_push, Some(wanted));
+            let why = format!("the account's role is {role}; pushing needs Developer or higher");
+            assert_eq!(access.why_not_push.as_deref(), Some(&*why));
+            let refused = ProviderError::PushNotAllowed { path: "Team/sub/Repo".into(), why };
+            assert_eq!(access.require_push(), Err(refused));
         }
     }
 
@@ -423,6 +431,8 @@ mod repository {
         assert_eq!(refusal(moved).await.detail, "The repository 'team/sub/repo' was renamed or moved.");
         let away = answer(301, "Location: https://evil.test/api/v4/projects/9", "");
         assert_eq!(refusal(away).await.code, ProblemCode::NotTheProvider);
+        let sign_in = answer(302, "Location: /users/sign_in", "");
+        assert_eq!(refusal(sign_in).await.code, ProblemCode::NotTheProvider);
     }
 
     #[tokio::test]
@@ -474,7 +484,8 @@ mod merge_requests {
 
     #[tokio::test]
     async fn are_opened() {
-        let forge = forge(|_| json(201, "", r#"{"iid":6,"web_url":"https://g.test/team/repo/-/merge_requests/6"}"#)).await;
+        let forge =
+            forge(|_| json(201, "", r#"{"iid":6,"web_url":"https://g.test/team/repo/-/merge_requests/6"}"#)).await;
         let url = "https://g.test/team/repo/-/merge_requests/6".to_owned();
         assert_eq!(open(&forge).await, Ok(PullRequest { url, created: true }));
         let seen = &forge.server.requests()[0];
@@ -512,7 +523,8 @@ mod merge_requests {
 
     #[tokio::test]
     async fn need_api() {
-        let forge = refusing(json(403, "", r#"{"error":"insufficient_scope","error_description":"…","scope":"api"}"#)).await;
+        let forge =
+            refusing(json(403, "", r#"{"error":"insufficient_scope","error_description":"…","scope":"api"}"#)).await;
         assert_eq!(open(&forge).await, Err(ProviderError::InsufficientScope { missing: vec!["api".into()] }));
     }
 }

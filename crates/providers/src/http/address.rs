@@ -173,8 +173,7 @@ fn reach(address: IpAddr) -> Reach {
 }
 
 /// IPv6 forms that carry an IPv4 address in their last four bytes: IPv4-compatible, mapped, translated, and NAT64.
-const EMBEDDING: [Ipv6Net; 4] =
-    [v6(0, 96), v6(0xffff << 32, 96), v6(0xffff << 48, 96), v6(0x0064_ff9b << 96, 96)];
+const EMBEDDING: [Ipv6Net; 4] = [v6(0, 96), v6(0xffff << 32, 96), v6(0xffff << 48, 96), v6(0x0064_ff9b << 96, 96)];
 
 const SIX_TO_FOUR: Ipv6Net = v6(0x2002 << 112, 16);
 
@@ -299,7 +298,9 @@ mod tests {
 
     #[test]
     fn public_addresses_are_always_reached() {
-        for host in ["140.82.121.3", "1.1.1.1", "[2606:50c0:8000::153]", "[64:ff9b::1.1.1.1]", "gitlab.com", "172.32.0.1"] {
+        for host in
+            ["140.82.121.3", "1.1.1.1", "[2606:50c0:8000::153]", "[64:ff9b::1.1.1.1]", "gitlab.com", "172.32.0.1"]
+        {
             assert_eq!(judge(&public_server(""), host), Ok(()), "{host}");
         }
     }

@@ -78,7 +78,10 @@ impl Body for Upload {
     type Data = Bytes;
     type Error = reqwest::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         self.watch.progress();
         Poll::Ready(frame)
@@ -139,7 +142,6 @@ impl Body for Download {
 mod tests {
     use super::*;
     use futures_util::{StreamExt, stream};
-    use http_body::Body as _;
 
     const LIMIT: Duration = Duration::from_secs(300);
 

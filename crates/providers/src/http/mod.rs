@@ -98,10 +98,10 @@ impl Http {
         let resolver = Arc::new(GuardedResolver { addresses: Arc::clone(&addresses), lookup });
         let base = || builder(limits).dns_resolver(Arc::clone(&resolver));
         let extra = extra_certificates(config.extra_ca_pem.as_deref())?;
-        let client = base().tls_certs_merge(extra).build().or_else(|error| {
-            // A machine without any certificates can still call loopback hosts; TLS to others will say what is missing.
-            tracing::warn!(%error, "the system's certificates could not be loaded; no TLS host is trusted");
-            base().tls_certs_only([]).build()
+        let client = base().tls_certs_merge(extra.clone()).build().or_else(|error| {
+            // A machine without any certificates can still call plain loopback hosts; TLS calls will say what is missing.
+            tracing::warn!(%error, "the system's certificates could not be loaded; only those of extra_ca_file are trusted");
+            base().tls_certs_only(extra).build()
         });
         let client = client.map_err(|error| HttpConfigError::Tls(error.to_string()))?;
         Ok(Self { client, addresses, limits })
@@ -203,18 +203,22 @@ fn addressed(instance: &InstanceUrl, request: http::Request<UpstreamBody>) -> Re
     let path = request.uri().path_and_query().map(|path| path.as_str().to_owned());
     let mut request = Request::try_from(request).map_err(|_| other_target())?;
     let url = request.url();
-    let same_place = url.scheme() == (if instance.is_tls() { "https" } else { "http" })
-        && url.host_str() == Some(instance.host())
-        && url.port_or_known_default() == Some(instance.port())
-        && url.username().is_empty()
-        && url.password().is_none();
     // What a gateway allowed must be what is sent: `/a/../b` would be sent as `/b`.
     let same_path = path.as_deref() == Some(&url[Position::BeforePath..Position::AfterQuery]);
-    if !same_place || !same_path {
+    if !is_at(url, instance) || !same_path {
         return Err(other_target());
     }
     request.headers_mut().remove(header::HOST);
     Ok(request)
+}
+
+/// Whether a URL has exactly this instance's scheme, host and port, and no user name or password.
+pub(crate) fn is_at(url: &Url, instance: &InstanceUrl) -> bool {
+    url.scheme() == (if instance.is_tls() { "https" } else { "http" })
+        && url.host_str() == Some(instance.host())
+        && url.port_or_known_default() == Some(instance.port())
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
 fn watched(watch: &Watch, mut request: Request) -> Request {

@@ -98,7 +98,8 @@ mod addresses {
     async fn streams_are_guarded_alike() {
         let responder = Responder::start(|_| json(200, "", "{}")).await;
         let http = client(server(), None, system_lookup(), LIMITS);
-        let refused = http.stream(&responder.instance, streamed(&format!("{}/x", responder.instance))).await.unwrap_err();
+        let refused =
+            http.stream(&responder.instance, streamed(&format!("{}/x", responder.instance))).await.unwrap_err();
         assert!(matches!(refused, CallError::AddressRefused { why: Refusal::Private, .. }));
         assert!(responder.requests().is_empty());
     }
@@ -133,7 +134,8 @@ mod tls {
         let leaf = leaf.signed_by(&key, &issuer).unwrap();
         let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config =
+            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let config = config.with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key).unwrap();
         (issuer.pem(), TlsAcceptor::from(Arc::new(config)))
     }
@@ -164,6 +166,15 @@ mod tls {
     #[tokio::test]
     async fn an_unknown_authority_is_not_trusted_and_gets_no_request() {
         assert_eq!(refused("localhost", false, false).await, not_trusted(TlsFault::UnknownIssuer));
+    }
+
+    #[tokio::test]
+    async fn a_machine_without_certificates_trusts_nobody() {
+        let (_, acceptor) = authority("localhost", false);
+        let forge = Responder::start_tls(acceptor, "https://127.0.0.1", |_| json(200, "", "{}")).await;
+        let bare = Http { client: builder(LIMITS).tls_certs_only([]).build().unwrap(), ..http() };
+        let error = call(&bare, &format!("{}/", forge.instance)).await.unwrap_err();
+        assert!(matches!(error, CallError::TlsNotTrusted { fault: TlsFault::UnknownIssuer, .. }), "{error}");
     }
 
     #[tokio::test]
@@ -266,11 +277,12 @@ mod bounds {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await.unwrap();
             stream
         });
-        let http = limited(Limits { idle: Duration::from_millis(50), ..LIMITS });
         let instance = url.parse().unwrap();
-        let mut response = http.stream(&instance, streamed(&format!("{url}/"))).await.unwrap();
+        let mut response = http().stream(&instance, streamed(&format!("{url}/"))).await.unwrap();
         let _open = forge.await.unwrap();
         assert_eq!(response.chunk().await.unwrap().as_deref(), Some(&b"half"[..]));
+        // From here on minutes pass at once.
+        tokio::time::pause();
         let error = response.chunk().await.unwrap_err();
         assert_eq!(classify("h", &error), CallError::Unreachable { host: "h".to_owned(), why: Why::TimedOut });
     }

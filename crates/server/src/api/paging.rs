@@ -16,9 +16,9 @@ const MAX_LIMIT: u32 = 200;
 pub(crate) struct Paging {
     /// At most this many items; 1 to 200, 50 if not given.
     #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// The `nextCursor` of the page before.
-    cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
 }
 
 /// A page of a list.

@@ -1,8 +1,29 @@
 //! The pages for people, with their templates and assets beside them.
+//!
+//! A handler parses, calls what the API's handlers call, and answers with a [`Page`](render::Page): a typed context, a
+//! *view*, for one template. Everything works without a script: what changes something is a plain form, answered by a
+//! redirect. The one script makes it pleasant: confirmations open as dialogs, live parts follow along.
+
+mod ansi;
+mod assets;
+mod error;
+mod form;
+mod frame;
+mod home;
+mod integrations;
+mod render;
+mod sessions;
+mod sign_in;
+mod words;
+
+pub(crate) use error::for_people;
 
 use crate::route::Row;
 
 /// The routes of the pages and their assets.
 pub(crate) fn rows() -> Vec<Row> {
-    Vec::new()
+    [assets::rows(), home::rows(), sign_in::rows(), integrations::rows(), sessions::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

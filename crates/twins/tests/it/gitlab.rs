@@ -102,7 +102,7 @@ async fn projects_are_searched_and_narrowed_to_memberships() {
             .collect()
     };
     assert_eq!(paths(fixture.get("/api/v4/projects").await), [PROJECT, "a/open"]);
-    assert_eq!(paths(fixture.get("/api/v4/projects?membership=true").await), [PROJECT]);
+    assert_eq!(paths(fixture.get("/api/v4/projects?membership=True").await), [PROJECT]);
     assert_eq!(paths(fixture.get("/api/v4/projects?search=OPEN&page=1&per_page=5").await), ["a/open"]);
 }
 

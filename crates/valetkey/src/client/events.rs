@@ -1,5 +1,5 @@
 use futures_util::TryStreamExt as _;
-use valetkey_model::{Problem, SessionEvent};
+use valetkey_model::{Problem, ProblemCode, SessionEvent};
 
 use super::Chunks;
 
@@ -15,9 +15,17 @@ impl Events {
     }
 
     /// The next event; `None` when the stream has ended. Events of kinds that this version does not know are left out.
+    ///
+    /// # Errors
+    /// When the connection breaks off, or the server says why it can't go on.
     pub(crate) async fn next(&mut self) -> Result<Option<SessionEvent>, Problem> {
         loop {
-            while let Some(data) = self.parser.event() {
+            while let Some(Message { name, data }) = self.parser.message() {
+                match name.as_str() {
+                    "end" => return Ok(None),
+                    "problem" => return Err(serde_json::from_str(&data).unwrap_or_else(|_| unreadable())),
+                    _ => {}
+                }
                 if let Ok(event) = serde_json::from_str(&data) {
                     return Ok(Some(event));
                 }
@@ -30,27 +38,44 @@ impl Events {
     }
 }
 
-/// Cuts the stream into lines and joins the data of each event.
+fn unreadable() -> Problem {
+    Problem::new(ProblemCode::Internal, "The event stream ended with a reason that can't be read.")
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Message {
+    name: String,
+    data: String,
+}
+
+/// Cuts the stream into lines and joins those of each message.
 #[derive(Default)]
 struct Parser {
     buffer: Vec<u8>,
-    data: Vec<String>,
+    message: Message,
 }
 
 impl Parser {
-    /// The data of the next complete event.
-    fn event(&mut self) -> Option<String> {
+    /// The next complete message.
+    fn message(&mut self) -> Option<Message> {
         while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.buffer.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches(['\n', '\r']);
-            if line.is_empty() {
-                let data = std::mem::take(&mut self.data);
-                if !data.is_empty() {
-                    return Some(data.join("\n"));
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "" if line.is_empty() && !self.message.data.is_empty() => {
+                    let mut message = std::mem::take(&mut self.message);
+                    message.data.truncate(message.data.len() - 1);
+                    return Some(message);
                 }
-            } else if let Some(data) = line.strip_prefix("data:") {
-                self.data.push(data.strip_prefix(' ').unwrap_or(data).to_owned());
+                "event" => value.clone_into(&mut self.message.name),
+                "data" => {
+                    self.message.data.push_str(value);
+                    self.message.data.push('\n');
+                }
+                _ => {}
             }
         }
         None
@@ -62,18 +87,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_whole_however_they_are_cut() {
+    fn messages_are_whole_however_they_are_cut() {
         let text = b": ping\n\nid: 1\nevent: log\ndata: {\"a\":\ndata: 1}\n\ndata:x\r\n\r\ndata: half";
+        let message = |name: &str, data: &str| Message { name: name.to_owned(), data: data.to_owned() };
         for size in 1..text.len() {
             let mut parser = Parser::default();
-            let mut events = Vec::new();
+            let mut messages = Vec::new();
             for chunk in text.chunks(size) {
                 parser.buffer.extend_from_slice(chunk);
-                while let Some(event) = parser.event() {
-                    events.push(event);
-                }
+                messages.extend(std::iter::from_fn(|| parser.message()));
             }
-            assert_eq!(events, ["{\"a\":\n1}", "x"], "in pieces of {size}");
+            assert_eq!(messages, [message("log", "{\"a\":\n1}"), message("", "x")], "in pieces of {size}");
         }
     }
 }

@@ -56,9 +56,13 @@ impl Client {
     /// A client of the data directory: the server's own routes, in this process, as the administrator.
     pub(crate) async fn embedded(settings: Settings) -> Result<Self, Problem> {
         let listen = settings.listen;
-        let house = Box::new(House::build(Foundation::lay(settings).await?, listen).await?);
+        Ok(Self::inside(House::build(Foundation::lay(settings).await?, listen).await?))
+    }
+
+    /// A client of what runs in this process, as the administrator.
+    pub(crate) fn inside(house: House) -> Self {
         let router = valetkey_server::as_admin(valetkey_server::router(house.app.clone()));
-        Ok(Self { transport: Transport::Embedded { house, router } })
+        Self { transport: Transport::Embedded { house: Box::new(house), router } }
     }
 
     /// Ends the client; what sessions it runs in this process are stopped, within `patience`.

@@ -16,7 +16,7 @@ use crate::cli::Format;
 pub(crate) use human::{day, took, when};
 pub(crate) use progress::Progress;
 pub(crate) use table::{Table, fields};
-pub(crate) use terminal::{Style, Tamed, is_one_line};
+pub(crate) use terminal::{Style, Tamed, one_line};
 
 /// Prints `value` for programs, or what `table` makes of it for people.
 pub(crate) fn print<T: Serialize>(format: Format, value: &T, table: impl FnOnce() -> String) -> Result<(), Problem> {
@@ -28,11 +28,16 @@ pub(crate) fn print<T: Serialize>(format: Format, value: &T, table: impl FnOnce(
     say(&text)
 }
 
-/// Prints a text on standard output. That nobody reads on (`| head`) is no error.
+/// Prints a text on standard output, ended by a newline.
 pub(crate) fn say(text: &str) -> Result<(), Problem> {
-    let mut out = io::stdout().lock();
     let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
+    say_part(&format!("{text}{newline}"))
+}
+
+/// Prints a piece of a text on standard output. That nobody reads on (`| head`) is no error.
+pub(crate) fn say_part(text: &str) -> Result<(), Problem> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             Err(Problem::new(valetkey_model::ProblemCode::Internal, format!("Standard output can't be written: {e}.")))
         }

@@ -72,9 +72,7 @@ impl Progress {
     /// Leaves the terminal in order.
     pub(crate) fn finish(&mut self) {
         self.wipe();
-        if !self.at_line_start {
-            self.line("");
-        }
+        self.end_line();
         self.step = None;
     }
 
@@ -113,9 +111,14 @@ impl Progress {
     }
 
     fn line(&mut self, line: &str) {
-        let begin = if self.at_line_start { "" } else { "\n" };
-        let text = format!("{begin}{line}\n");
-        self.text(text.strip_prefix('\n').filter(|_| line.is_empty()).unwrap_or(&text));
+        self.end_line();
+        self.text(&format!("{line}\n"));
+    }
+
+    fn end_line(&mut self) {
+        if !self.at_line_start {
+            self.text("\n");
+        }
     }
 
     fn text(&mut self, text: &str) {

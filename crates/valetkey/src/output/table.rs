@@ -1,4 +1,4 @@
-use super::{Style, terminal::one_line};
+use super::{Style, one_line};
 
 /// Rows under a heading, their columns aligned.
 pub(crate) struct Table {

@@ -14,6 +14,7 @@ impl Style {
     }
 
     /// No colours.
+    #[cfg(test)]
     pub(crate) fn plain() -> Self {
         Self { colour: false }
     }
@@ -40,7 +41,7 @@ impl Style {
 }
 
 /// A text on one line, with every character that would change how its surroundings look replaced.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' | '\t' | '\r' => ' ',
@@ -51,7 +52,7 @@ pub(super) fn one_line(text: &str) -> String {
 }
 
 /// Whether a character stays where it is put: no control, no text direction, not invisible.
-pub(crate) fn is_one_line(c: char) -> bool {
+fn is_one_line(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
 }

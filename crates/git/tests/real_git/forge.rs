@@ -1,7 +1,5 @@
 //! A forge in a temporary folder: bare repositories behind `git http-backend` on a loopback port.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -18,20 +16,20 @@ use valetkey_git::{Author, Checkout, Git, PublishOptions, Published};
 use valetkey_model::{BranchName, ObjectId, RepoUrl};
 
 /// Answers a request instead of the forge: the path and the body in, `(status, content type, body)` out.
-pub type Interceptor = dyn Fn(&str, &[u8]) -> Option<(u16, &'static str, Vec<u8>)> + Send + Sync;
+pub(crate) type Interceptor = dyn Fn(&str, &[u8]) -> Option<(u16, String, Vec<u8>)> + Send + Sync;
 
-pub struct Forge {
-    pub temp: TempDir,
+pub(crate) struct Forge {
+    pub(crate) temp: TempDir,
     address: String,
 }
 
 impl Forge {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(|_, _| None)
     }
 
-    pub fn start_with(
-        interceptor: impl Fn(&str, &[u8]) -> Option<(u16, &'static str, Vec<u8>)> + Send + Sync + 'static,
+    pub(crate) fn start_with(
+        interceptor: impl Fn(&str, &[u8]) -> Option<(u16, String, Vec<u8>)> + Send + Sync + 'static,
     ) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path().join("forge");
@@ -49,7 +47,7 @@ impl Forge {
     }
 
     /// An empty repository, and its URL.
-    pub fn empty(&self, name: &str) -> RepoUrl {
+    pub(crate) fn empty(&self, name: &str) -> RepoUrl {
         let bare = self.bare(name);
         fs::create_dir_all(&bare).unwrap();
         git(&bare, &["init", "--quiet", "--bare", "--initial-branch=main", "."]);
@@ -58,7 +56,7 @@ impl Forge {
     }
 
     /// A repository with a commit on `main` that holds `files`.
-    pub fn repository(&self, name: &str, files: &[(&str, &str)]) -> RepoUrl {
+    pub(crate) fn repository(&self, name: &str, files: &[(&str, &str)]) -> RepoUrl {
         let url = self.empty(name);
         let work = self.temp.path().join(format!("seed-{name}"));
         fs::create_dir_all(&work).unwrap();
@@ -72,16 +70,16 @@ impl Forge {
         url
     }
 
-    pub fn bare(&self, name: &str) -> PathBuf {
+    pub(crate) fn bare(&self, name: &str) -> PathBuf {
         self.temp.path().join("forge/team").join(format!("{name}.git"))
     }
 
-    pub fn git(&self) -> Git {
+    pub(crate) fn git(&self) -> Git {
         Git::new(self.temp.path().join("scratch")).unwrap()
     }
 
     /// A clone as a session makes it: the files of `main` on the branch `work`.
-    pub async fn checkout(&self, url: &RepoUrl) -> Checkout {
+    pub(crate) async fn checkout(&self, url: &RepoUrl) -> Checkout {
         let git = self.git();
         let checkout = git.clone_repo(url, &self.temp.path().join("workspace"), |_| ()).await.unwrap();
         let start = checkout.remote_branch_commit(&branch("main")).unwrap();
@@ -89,12 +87,12 @@ impl Forge {
         checkout
     }
 
-    pub async fn publish(&self, checkout: &Checkout) -> Published {
+    pub(crate) async fn publish(&self, checkout: &Checkout) -> Published {
         checkout.publish(&self.git(), &options()).await.unwrap()
     }
 
     /// A program that leaves a mark when anybody runs it, and the place of the mark.
-    pub fn trap(&self) -> Trap {
+    pub(crate) fn trap(&self) -> Trap {
         let (program, mark) = (self.temp.path().join("trap"), self.temp.path().join("sprung"));
         let script = format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat 2>/dev/null\n", mark.display());
         fs::write(&program, script).unwrap();
@@ -103,34 +101,34 @@ impl Forge {
     }
 
     /// The files of a branch at the forge, and the subject of its last commit.
-    pub fn branch_at_forge(&self, name: &str, branch: &str) -> (Vec<String>, String) {
+    pub(crate) fn branch_at_forge(&self, name: &str, branch: &str) -> (Vec<String>, String) {
         let bare = self.bare(name);
         let files = git(&bare, &["ls-tree", "-r", "--name-only", branch]);
         (files.lines().map(str::to_owned).collect(), git(&bare, &["log", "-1", "--format=%s", branch]))
     }
 }
 
-pub struct Trap {
-    pub program: PathBuf,
+pub(crate) struct Trap {
+    pub(crate) program: PathBuf,
     mark: PathBuf,
 }
 
 impl Trap {
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.program.to_str().unwrap()
     }
 
-    pub fn assert_not_sprung(&self) {
+    pub(crate) fn assert_not_sprung(&self) {
         assert!(!self.mark.exists(), "it ran: {}", fs::read_to_string(&self.mark).unwrap());
     }
 
     /// To show that the trap would work.
-    pub fn assert_sprung(self) {
+    pub(crate) fn assert_sprung(self) {
         assert!(self.mark.exists());
     }
 }
 
-pub fn options() -> PublishOptions {
+pub(crate) fn options() -> PublishOptions {
     PublishOptions {
         author: Author::new("Jo Doe", "jo@example.test"),
         message: "Add feature X\n\nSession: https://valetkey.test/1\n".to_owned(),
@@ -138,15 +136,15 @@ pub fn options() -> PublishOptions {
     }
 }
 
-pub fn branch(name: &str) -> BranchName {
+pub(crate) fn branch(name: &str) -> BranchName {
     name.parse().unwrap()
 }
 
-pub fn id(text: &str) -> ObjectId {
+pub(crate) fn id(text: &str) -> ObjectId {
     text.parse().unwrap()
 }
 
-pub fn write(dir: &Path, path: &str, content: &str) {
+pub(crate) fn write(dir: &Path, path: &str, content: &str) {
     let path = dir.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
@@ -154,7 +152,7 @@ pub fn write(dir: &Path, path: &str, content: &str) {
 
 /// Git as a person or an agent runs it, without a configuration of its own.
 #[expect(clippy::disallowed_methods, reason = "tests look at the results with git itself")]
-pub fn git_command(dir: &Path) -> Command {
+pub(crate) fn git_command(dir: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(dir).env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
     for (key, value) in [
@@ -171,10 +169,10 @@ pub fn git_command(dir: &Path) -> Command {
     command
 }
 
-pub fn git(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let output = git_command(dir).args(args).output().unwrap();
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
 }
 
 struct Request {
@@ -184,7 +182,8 @@ struct Request {
 
 impl Request {
     fn header(&self, name: &str) -> &str {
-        let found = self.head.iter().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found =
+            self.head.iter().filter_map(|line| line.split_once(": ")).find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)
     }
 }

@@ -1,12 +1,16 @@
 //! What a session does with git, against a forge that is real git over HTTP.
 
-use std::{fs, sync::Mutex};
+use std::{
+    fs,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use valetkey_git::{ChangeKind, ConfigEntries, Git, GitError, Head, PushOutcome, Version};
 
-mod support;
-
-use support::{Forge, branch, git, git_command, id, options, write};
+use crate::forge::{Forge, branch, git, git_command, id, options, write};
 
 #[tokio::test]
 async fn clone_commit_push() {
@@ -51,8 +55,12 @@ async fn clone_commit_push() {
     assert_eq!(push().await, PushOutcome::Pushed);
     assert_eq!(push().await, PushOutcome::UpToDate);
     let (files, subject) = forge.branch_at_forge("repo", "feature/x");
-    assert_eq!((files, subject.as_str()), (vec![".gitignore".into(), "README".into(), "new file".into()], "Add feature X"));
-    let left: Vec<_> = fs::read_dir(forge.temp.path().join("scratch")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(
+        (files, subject.as_str()),
+        (vec![".gitignore".into(), "README".into(), "new file".into()], "Add feature X")
+    );
+    let left: Vec<_> =
+        fs::read_dir(forge.temp.path().join("scratch")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["home"], "own git directories are gone");
 }
 
@@ -190,7 +198,8 @@ async fn odd_names_files_for_folders_and_modes() {
 async fn a_lost_or_broken_index_is_rebuilt() {
     for index in [None, Some("DIRC nonsense")] {
         let forge = Forge::start();
-        let checkout = forge.checkout(&forge.repository("repo", &[("a", "a"), (".gitignore", "a\n"), ("b", "b")])).await;
+        let checkout =
+            forge.checkout(&forge.repository("repo", &[("a", "a"), (".gitignore", "a\n"), ("b", "b")])).await;
         let path = checkout.dir().join(".git/index");
         fs::remove_file(&path).unwrap();
         if let Some(bytes) = index {
@@ -269,7 +278,7 @@ async fn refusals_of_the_whole_request_carry_their_status() {
     for status in [401, 403, 404, 500] {
         let forge = Forge::start_with(move |path, _| {
             let service = path.starts_with("/LEASE");
-            service.then(|| (status, "text/plain", b"Ask your administrator.\n".to_vec()))
+            service.then(|| (status, "text/plain".to_owned(), b"Ask your administrator.\n".to_vec()))
         });
         let url = forge.repository("repo", &[("a", "a")]);
         let checkout = forge.checkout(&url).await;
@@ -279,7 +288,8 @@ async fn refusals_of_the_whole_request_carry_their_status() {
         config.push(format!("url.{gateway}.insteadOf"), url.browse_url());
         let tool = forge.git().with_config(&config);
         let pushed = checkout.push(&tool, &head, &url, &branch("x"), false).await;
-        let cloned = tool.clone_repo(&url, &forge.temp.path().join("again"), |line| assert!(!line.contains("LEASE"))).await;
+        let cloned =
+            tool.clone_repo(&url, &forge.temp.path().join("again"), |line| assert!(!line.contains("LEASE"))).await;
         for error in [pushed.unwrap_err(), cloned.unwrap_err()] {
             let GitError::Failed(failure) = error else { panic!("{error}") };
             assert_eq!(failure.http_status(), Some(status), "{failure:?}");
@@ -293,12 +303,22 @@ async fn refusals_of_the_whole_request_carry_their_status() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let other = Forge::start();
-    let target = other.repository("repo", &[("a", "a")]);
-    let to = target.clone_url();
-    let forge = Forge::start_with(move |_, _| Some((302, "text/plain\r\nLocation: /elsewhere", to.clone().into_bytes())));
+    let reached = Arc::new(AtomicBool::new(false));
+    let note = Arc::clone(&reached);
+    let other = Forge::start_with(move |_, _| {
+        note.store(true, Ordering::SeqCst);
+        None
+    });
+    let target = other.repository("repo", &[("a", "a")]).instance().to_string();
+    let forge = Forge::start_with(move |path, _| {
+        let location = format!("text/plain\r\nLocation: {target}{path}?service=git-upload-pack");
+        Some((302, location, Vec::new()))
+    });
     let url = forge.empty("repo");
-    assert!(forge.git().clone_repo(&url, &forge.temp.path().join("w"), |_| ()).await.is_err());
+    let error = forge.git().clone_repo(&url, &forge.temp.path().join("w"), |_| ()).await.unwrap_err();
+    let GitError::Failed(failure) = error else { panic!("{error}") };
+    assert_eq!(failure.http_status(), Some(302), "{failure:?}");
+    assert!(!reached.load(Ordering::SeqCst));
 }
 
 #[tokio::test]

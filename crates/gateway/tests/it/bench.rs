@@ -1,0 +1,127 @@
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use jiff::SignedDuration;
+use valetkey_gateway::Gateway;
+use valetkey_git::{ConfigEntries, Git};
+use valetkey_integrations::{Lease, Wanted};
+use valetkey_model::{
+    Clock as _, EngineId, GrantedRepository, Integration, ProjectName, PushPolicy, RepoUrl, Session, SessionId,
+    SessionSpec, UserId,
+};
+use valetkey_seal::SystemEntropy;
+use valetkey_testbed::{ForgeBed, Testbed};
+
+/// A gateway, one forge behind it, and a session's lease for the forge's repository with the push branch `feature/x`.
+pub(crate) struct Bench {
+    pub(crate) bed: Testbed,
+    pub(crate) forge: ForgeBed,
+    pub(crate) gateway: Gateway,
+    pub(crate) integration: Integration,
+    pub(crate) session: SessionId,
+    pub(crate) lease: Lease,
+}
+
+/// What git said and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) ok: bool,
+    pub(crate) text: String,
+}
+
+impl Said {
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert!(self.ok, "{}", self.text);
+        self
+    }
+
+    /// Failed, with this in what it said.
+    #[track_caller]
+    pub(crate) fn refused(self, with: &str) {
+        assert!(!self.ok, "git was let through: {}", self.text);
+        assert!(self.text.contains(with), "{with:?} is not in: {}", self.text);
+    }
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with(ForgeBed::gitlab().await, false).await
+    }
+
+    pub(crate) async fn with(forge: ForgeBed, allow_force: bool) -> Self {
+        let bed = Testbed::new(&[&forge]).await;
+        let integration = bed.connect(&forge).await;
+        let git = Git::new(bed.folder.path().join("git")).unwrap();
+        let gateway = Gateway::start(bed.integrations.clone(), bed.http.clone(), git).await.unwrap();
+        let (session, lease) = grant(&bed, &integration, forge.url(), allow_force).await;
+        Self { bed, forge, gateway, integration, session, lease }
+    }
+
+    /// The configuration that the session's git has.
+    pub(crate) fn config(&self) -> ConfigEntries {
+        self.gateway.git_config(&self.lease, &[self.forge.url()])
+    }
+
+    /// Runs git in `folder` as the agent would.
+    pub(crate) async fn git(&self, folder: &Path, arguments: &[&str]) -> Said {
+        self.git_with(&self.config(), folder, arguments).await
+    }
+
+    pub(crate) async fn git_with(&self, config: &ConfigEntries, folder: &Path, arguments: &[&str]) -> Said {
+        let mut command = Command::new("git");
+        command.args(arguments).current_dir(folder).env_clear().envs(config.to_env());
+        command.env("PATH", std::env::var("PATH").unwrap()).env("HOME", self.bed.folder.path());
+        for (name, value) in [("GIT_TERMINAL_PROMPT", "0"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("LC_ALL", "C")] {
+            command.env(name, value);
+        }
+        for role in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{role}_NAME"), "Agent").env(format!("GIT_{role}_EMAIL"), "agent@example.test");
+        }
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Said { ok: output.status.success(), text }
+    }
+
+    /// A clone of the repository, known to the gateway as the session's checkout.
+    pub(crate) async fn checkout(&self) -> PathBuf {
+        let folder = self.bed.folder.path().join("checkout");
+        self.git(self.bed.folder.path(), &["clone", "-q", &self.forge.url().clone_url(), "checkout"]).await.ok();
+        self.gateway.register_checkout(&self.session, &self.forge.url(), folder.clone());
+        folder
+    }
+
+    /// Commits a file in the checkout.
+    pub(crate) async fn commit(&self, folder: &Path, file: &str, content: &[u8]) {
+        std::fs::write(folder.join(file), content).unwrap();
+        self.git(folder, &["add", "--all"]).await.ok();
+        self.git(folder, &["commit", "-q", "-m", file]).await.ok();
+    }
+}
+
+/// A session that exists in the store, with a grant for one repository.
+pub(crate) async fn grant(bed: &Testbed, with: &Integration, url: RepoUrl, allow_force: bool) -> (SessionId, Lease) {
+    let now = bed.clock.now();
+    let id = SessionId::new(now, &SystemEntropy);
+    let spec = SessionSpec {
+        task: "test".into(),
+        repositories: Vec::new(),
+        agent: vec!["true".into()],
+        timeout_seconds: 60,
+        pull_request: false,
+        keep_workspace: false,
+    };
+    let session = Session::new(id.clone(), ProjectName::default_project(), UserId::admin(), spec, now);
+    bed.store.insert_session(&session, &EngineId::new(now, &SystemEntropy)).await.unwrap();
+    let push = PushPolicy { branch: "feature/x".parse().unwrap(), allow_force };
+    let wanted = Wanted {
+        session: id.clone(),
+        integrations: vec![with.clone()],
+        repositories: vec![GrantedRepository { url, integration: with.id.clone(), push }],
+        ends_at: now + SignedDuration::from_hours(1),
+    };
+    let (_, lease) = bed.integrations.grant(wanted).await.unwrap();
+    (id, lease)
+}

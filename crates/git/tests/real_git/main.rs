@@ -1,0 +1,8 @@
+//! This crate against the real git program and a forge made of it.
+
+mod forge;
+mod hostile_checkout;
+mod hostile_history;
+mod processes;
+mod refused_push;
+mod session;

@@ -1,0 +1,102 @@
+//! What all pages have around their content.
+
+use serde::Serialize;
+
+use super::assets;
+use crate::{App, auth::Caller};
+
+/// The frame of a page.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Frame {
+    title: String,
+    section: Option<Section>,
+    /// Who is signed in; the navigation is shown to them only.
+    user: Option<String>,
+    version: Option<String>,
+    notice: Option<&'static str>,
+    styles: &'static str,
+    script: &'static str,
+    icon: &'static str,
+}
+
+/// An entry of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Section {
+    Home,
+    Integrations,
+    Sessions,
+}
+
+impl Frame {
+    /// For somebody who is signed in.
+    pub(crate) fn new(app: &App, caller: &Caller, section: Section, title: impl Into<String>) -> Self {
+        Self {
+            user: Some(caller.user.to_string()),
+            version: Some(app.config.version.clone()),
+            section: Some(section),
+            ..Self::bare(title)
+        }
+    }
+
+    /// For anybody.
+    pub(crate) fn bare(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            section: None,
+            user: None,
+            version: None,
+            notice: None,
+            styles: &assets::STYLES,
+            script: &assets::SCRIPT,
+            icon: &assets::ICON,
+        }
+    }
+
+    /// With word of what was just done. Only our own sentences are shown, whatever the address says.
+    pub(crate) fn after(mut self, did: Option<&str>) -> Self {
+        self.notice = did.and_then(sentence);
+        self
+    }
+
+    /// With the navigation, for somebody whose name is not known here.
+    pub(crate) fn with_navigation(mut self) -> Self {
+        self.user = Some(String::new());
+        self
+    }
+}
+
+/// What `?did=` stands for.
+fn sentence(did: &str) -> Option<&'static str> {
+    Some(match did {
+        "connected" => "Connected. The provider accepted the token, and it is stored sealed.",
+        "replaced" => "The token was replaced. Sessions that start from now on use the new one.",
+        "renamed" => "Renamed.",
+        "default" => "Changed which integration is the default.",
+        "tested" => "Asked the provider. What it said is shown below.",
+        "disconnected" => "Disconnected. The credential is erased.",
+        "leaving" => "Disconnected. The credential is erased as soon as the sessions that use it have ended.",
+        "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
+        "signed-out" => "You are signed out.",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+impl Frame {
+    pub(crate) fn sample() -> Self {
+        let (user, version) = (Some("admin".to_owned()), Some("0.1.0".to_owned()));
+        Self { user, version, section: Some(Section::Sessions), ..Self::bare("Sample") }.after(Some("tested"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_can_not_put_words_into_our_mouth() {
+        assert_eq!(Frame::bare("x").after(Some("Your account was suspended")).notice, None);
+        assert_eq!(Frame::bare("x").after(Some("renamed")).notice, Some("Renamed."));
+    }
+}

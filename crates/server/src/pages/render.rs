@@ -1,0 +1,176 @@
+//! From a typed view to a page.
+
+use std::sync::LazyLock;
+
+use axum::response::{Html, IntoResponse, Response};
+use http::StatusCode;
+use minijinja::{Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter};
+use serde::Serialize;
+use valetkey_model::ProblemCode;
+
+use super::{frame::Frame, words};
+use crate::problem::Failure;
+
+/// What one template shows.
+pub(crate) trait View: Serialize {
+    /// The template's file name.
+    const TEMPLATE: &'static str;
+}
+
+/// A view within the frame that all pages have in common.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page<V> {
+    frame: Frame,
+    view: V,
+    #[serde(skip)]
+    status: StatusCode,
+}
+
+impl<V: View> Page<V> {
+    pub(crate) fn new(frame: Frame, view: V) -> Self {
+        Self { frame, view, status: StatusCode::OK }
+    }
+
+    /// Answers under this status rather than 200.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    fn html(&self) -> Result<String, Error> {
+        TEMPLATES.get_template(V::TEMPLATE)?.render(self)
+    }
+}
+
+impl<V: View> IntoResponse for Page<V> {
+    fn into_response(self) -> Response {
+        match self.html() {
+            Ok(html) => (self.status, Html(html)).into_response(),
+            Err(error) => {
+                tracing::error!(template = V::TEMPLATE, %error, "a page could not be rendered");
+                Failure::new(ProblemCode::Internal, "The page could not be rendered; the server's log says why.")
+                    .into_response()
+            }
+        }
+    }
+}
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("templates/", $name)))),*]
+    };
+}
+
+const SOURCES: [(&str, &str); 17] = templates![
+    "connect.html",
+    "disconnect.html",
+    "error.html",
+    "home.html",
+    "integrations.html",
+    "layout.html",
+    "new_session.html",
+    "overview.html",
+    "overview_alone.html",
+    "parts.html",
+    "rename.html",
+    "session.html",
+    "sessions.html",
+    "sign_in.html",
+    "sign_in_link.html",
+    "stop.html",
+    "token.html",
+];
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_formatter(show);
+    for (name, source) in SOURCES {
+        environment.add_template(name, source).unwrap_or_else(|error| panic!("template {name}: {error:#}"));
+    }
+    environment
+});
+
+/// Whatever is put into a page is escaped, and can't change how the text around it looks. What is not there is nothing.
+fn show(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    if value.is_none() {
+        return Ok(());
+    }
+    match value.as_str() {
+        Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(words::visible(text).into_owned())),
+        _ => escape_formatter(out, state, value),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::pages::{error, home, integrations, sessions, sign_in};
+
+    /// The page of a view; panics where the template asks for what the view does not have.
+    pub(crate) fn html<V: View>(view: V) -> String {
+        Page::new(Frame::sample(), view).html().unwrap_or_else(|error| panic!("{}: {error:#}", V::TEMPLATE))
+    }
+
+    /// Every view as it looks with something in it, with the name of its page.
+    fn samples() -> Vec<(&'static str, String)> {
+        [home::tests::samples(), sign_in::tests::samples(), integrations::samples(), sessions::samples()]
+            .into_iter()
+            .flatten()
+            .chain([("error", html(error::ErrorView::sample()))])
+            .collect()
+    }
+
+    #[test]
+    fn every_template_finds_all_it_asks_for() {
+        for (name, html) in samples() {
+            assert!(html.contains("</"), "{name}");
+            assert!(html.len() < 100_000, "{name} has {} bytes", html.len());
+        }
+    }
+
+    #[test]
+    fn a_page_has_what_its_policy_allows() {
+        for (name, html) in samples() {
+            for forbidden in ["<style", " style=", "onclick=", "javascript:", "//cdn"] {
+                assert!(!html.contains(forbidden), "{name} has {forbidden}");
+            }
+            let inline = html.match_indices("<script").find(|(at, _)| !html[*at..].starts_with("<script src=\"/assets/"));
+            assert_eq!(inline, None, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_form_has_a_label() {
+        for (name, html) in samples() {
+            for field in ["<input ", "<select ", "<textarea "] {
+                for (at, _) in html.match_indices(field) {
+                    let tag = &html[at..at + html[at..].find('>').unwrap()];
+                    if tag.contains("type=\"hidden\"") || tag.contains("aria-label=") {
+                        continue;
+                    }
+                    let id = tag.split("id=\"").nth(1).and_then(|rest| rest.split('"').next());
+                    let id = id.unwrap_or_else(|| panic!("{name}: no id in {tag}"));
+                    assert!(html.contains(&format!("for=\"{id}\"")), "{name}: no label for {id}");
+                }
+            }
+        }
+    }
+
+    /// To look at: `VALETKEY_SAMPLES=/tmp/pages cargo test -p valetkey-server samples_to_look_at`.
+    #[test]
+    fn samples_to_look_at() {
+        let Some(folder) = std::env::var_os("VALETKEY_SAMPLES").map(std::path::PathBuf::from) else { return };
+        std::fs::create_dir_all(&folder).unwrap();
+        let assets = folder.to_str().unwrap();
+        for (name, html) in samples() {
+            let html = html.replace("\"/assets/", &format!("\"file://{assets}/"));
+            std::fs::write(folder.join(format!("{name}.html")), html).unwrap();
+        }
+        for (name, bytes) in crate::pages::assets::FILES {
+            std::fs::write(folder.join(name), bytes).unwrap();
+        }
+    }
+}

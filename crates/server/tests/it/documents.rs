@@ -1,0 +1,71 @@
+use std::{collections::BTreeSet, path::Path};
+
+use http::StatusCode;
+use serde_json::Value;
+use valetkey_server::summaries;
+
+use crate::harness::TestServer;
+
+#[tokio::test]
+async fn the_api_document_is_the_one_that_was_reviewed() {
+    let server = TestServer::start().await;
+    let now = server.anonymous().get("/api/openapi.json").await.body;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&file, &now).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(now == reviewed, "the API changed: review the difference that `UPDATE=1 cargo test -p valetkey-server` makes");
+}
+
+#[tokio::test]
+async fn the_api_document_names_every_route_once() {
+    let server = TestServer::start().await;
+    let document = server.anonymous().get("/api/openapi.json").await.ok();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut ids = BTreeSet::new();
+    for route in summaries() {
+        if route.page || route.path.starts_with("/assets/") || route.path == "/api/docs.css" {
+            continue;
+        }
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{route:?} is not described"));
+        assert!(ids.insert(id.to_owned()), "{id} is used twice");
+        assert_eq!(operation["responses"].get("401").is_none(), route.public, "{route:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_reference_of_the_api_document_leads_somewhere() {
+    let server = TestServer::start().await;
+    let document = server.anonymous().get("/api/openapi.json").await.ok();
+    let mut references = Vec::new();
+    collect(&document, &mut references);
+    assert!(references.len() > 50);
+    for reference in references {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+}
+
+fn collect(value: &Value, references: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            references.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            members.values().for_each(|member| collect(member, references));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_documentation_page_shows_every_operation_without_a_script() {
+    let server = TestServer::start().await;
+    let page = server.anonymous().get("/api/docs").await;
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
+    for operation in summaries().iter().filter_map(|route| route.operation) {
+        assert!(page.body.contains(&format!("id=\"{operation}\"")), "{operation}");
+    }
+    assert!(!page.body.contains("<script") && !page.body.contains("style="));
+    assert_eq!(server.anonymous().get("/api/docs.css").await.header("content-type"), "text/css");
+}

@@ -1,0 +1,112 @@
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::bench::Bench;
+
+/// A whole session with a unique token, and then the token is looked for everywhere. While the session runs the process
+/// table is sampled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_token_is_nowhere_but_in_the_agents_environment() {
+    let bench = Bench::new().await;
+    let token = bench.forge.token.clone();
+    let gate = bench.bed.folder.path().join("gate");
+    let watch = Watch::start(token.clone());
+    let body = serde_json::json!({
+        "task": "Canary",
+        "repositories": [{"url": bench.forge.url(), "pushBranch": "feature/x"}],
+        "agent": {"command": ["sh", "-c", format!("git fetch -q; echo \"$GITLAB_TOKEN\"; echo x > x; git add x; git commit -qm x; git push -q; echo y > y; while ! test -e {}; do sleep 0.05; done", gate.display())]},
+        "keepWorkspace": true,
+    });
+    let id = bench.start_as(body).await;
+    bench.wait_for_output(&id, "***").await;
+    fs::write(&gate, "").unwrap();
+    let ended = bench.end_of(&id).await.completed();
+
+    let seen = watch.finish();
+    assert!(seen.agents > 0, "the agent's environment was never sampled: the canary looks in the wrong place");
+    assert!(seen.arguments.is_empty(), "in the arguments of {:?}", seen.arguments);
+    assert!(seen.environments.is_empty(), "in the environment of {:?}", seen.environments);
+
+    assert!(!serde_json::to_string(&ended.session).unwrap().contains(&token));
+    assert!(!serde_json::to_string(&ended.events).unwrap().contains(&token));
+    bench.bed.store.scrub().await.unwrap();
+    let mut searched = 0;
+    search(bench.bed.folder.path(), token.as_bytes(), &mut searched);
+    assert!(searched > 20, "only {searched} files were searched");
+}
+
+/// Fails if a file under `folder` holds `needle`.
+fn search(folder: &Path, needle: &[u8], searched: &mut usize) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            search(&entry.path(), needle, searched);
+        } else if kind.is_file() {
+            *searched += 1;
+            let content = fs::read(entry.path()).unwrap();
+            let found = content.windows(needle.len()).any(|window| window == needle);
+            assert!(!found, "the token is in {}", entry.path().display());
+        }
+    }
+}
+
+/// Samples /proc for the token while a session runs.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    arguments: Vec<String>,
+    /// Of processes that are not the agent's.
+    environments: Vec<String>,
+    agents: usize,
+}
+
+impl Watch {
+    fn start(token: String) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut seen = Seen::default();
+            while !stopped.load(Ordering::Relaxed) {
+                sample(&token, &mut seen);
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            seen
+        });
+        Self { stop, thread }
+    }
+
+    fn finish(self) -> Seen {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+fn sample(token: &str, seen: &mut Seen) {
+    let holds = |bytes: Vec<u8>| bytes.windows(token.len()).any(|window| window == token.as_bytes());
+    for process in fs::read_dir("/proc").unwrap().flatten() {
+        let read = |name: &str| fs::read(process.path().join(name)).unwrap_or_default();
+        let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+        if command.contains(token) {
+            seen.arguments.push(command.clone());
+        }
+        if holds(read("environ")) {
+            // The agent and what it started carry the session's id; git that we start does not.
+            let environment = String::from_utf8_lossy(&read("environ")).into_owned();
+            if environment.contains("VALETKEY_SESSION_ID=") {
+                seen.agents += 1;
+            } else {
+                seen.environments.push(command);
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Whole sessions: a real engine, real git, a forge that behaves as the providers document, and shell scripts as agents.
+#![expect(clippy::disallowed_methods, reason = "some tests look at processes and start git themselves")]
+
+mod agents;
+mod bench;
+mod canary;
+mod credentials;
+mod ends;
+mod hostile;
+mod publishing;

@@ -1,0 +1,70 @@
+use serde_json::{Value, json};
+use std::{io, time::Duration};
+use valetkey_model::{Problem, ProblemCode};
+
+use super::{follow, session_view::SessionView, typed};
+use crate::{
+    cli::{Format, RunArgs},
+    context::Context,
+    output,
+    settings::words,
+    signals::Interrupts,
+};
+
+/// Runs one session in the foreground.
+pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, Problem> {
+    let wanted = wanted(&args)?;
+    let mut interrupts = Interrupts::catch().map_err(no_signals)?;
+    let client = context.client().await?;
+    let outcome = follow::carry_out(&client, &args.project, &wanted, &mut interrupts).await;
+    client.close(Duration::ZERO).await;
+    report(context.format, &outcome?)
+}
+
+pub(super) fn no_signals(error: io::Error) -> Problem {
+    Problem::new(ProblemCode::Internal, format!("Signals can't be caught: {error}."))
+}
+
+/// The body with which the session is asked for.
+fn wanted(args: &RunArgs) -> Result<Value, Problem> {
+    let repositories: Vec<Value> = args
+        .repo
+        .iter()
+        .map(|repo| {
+            json!({
+                "url": repo.url,
+                "branch": repo.branch,
+                "pushBranch": args.push_branch,
+                "integration": args.integration,
+                "allowForce": args.allow_force,
+            })
+        })
+        .collect();
+    let mut body = json!({
+        "task": args.task,
+        "repositories": repositories,
+        "pullRequest": args.pr,
+        "keepWorkspace": args.keep_workspace,
+    });
+    if let Some(agent) = &args.agent {
+        let command = words(agent).ok_or_else(|| {
+            Problem::new(ProblemCode::InvalidInput, "--agent is empty, or a quote in it is not closed.")
+                .remedy("It is split as a shell would: --agent 'sh -c \"make test\"'.")
+        })?;
+        body["agent"] = json!({ "command": command });
+    }
+    if let Some(timeout) = args.timeout {
+        body["timeoutSeconds"] = json!(timeout.as_secs());
+    }
+    Ok(body)
+}
+
+/// The notice alone on standard output, or for programs the whole record; why it failed on standard error.
+fn report(format: Format, record: &Value) -> Result<u8, Problem> {
+    let view: SessionView = typed(record)?;
+    match (&view.failure, format) {
+        (Some(problem), Format::Table) => output::fail(format, problem),
+        _ => output::print(format, record, || view.message.clone().unwrap_or_default())?,
+    }
+    Ok(view.exit_code())
+}

@@ -1,0 +1,127 @@
+"""Tries the GitHub twin with PyGithub.
+
+Reads the JSON that `cargo run -p valetkey-twins --example twin -- github` prints: from the file named as the argument,
+or from standard input.
+"""
+
+import json
+import sys
+
+from github import Auth, Github
+from github.GithubException import (
+    BadCredentialsException,
+    GithubException,
+    RateLimitExceededException,
+    UnknownObjectException,
+)
+
+from checks import Checks, equal, raises
+
+twin = json.load(open(sys.argv[1], encoding="utf-8") if len(sys.argv) > 1 else sys.stdin)
+checks = Checks()
+
+
+def client(token, **options):
+    auth = Auth.Token(token) if token else None
+    return Github(base_url=f"{twin['url']}/api/v3", auth=auth, retry=None, seconds_between_writes=0, **options)
+
+
+john = client(twin["token"], per_page=50)
+others = twin["otherTokens"]
+
+
+@checks.run
+def a_classic_token_signs_in_and_names_its_scopes():
+    user = john.get_user()
+    equal((user.login, user.name, user.email), (twin["username"], "John Doe", "john@example.test"))
+    equal(list(john.oauth_scopes), twin["scopes"])
+
+
+@checks.run
+def the_limit_is_told():
+    core = john.get_rate_limit().resources.core
+    equal(core.limit, 5000)
+    assert 0 < core.remaining <= core.limit
+    remaining, limit = john.rate_limiting
+    assert 0 < remaining <= limit
+
+
+@checks.run
+def a_repository_tells_what_one_may_do():
+    repository = john.get_repo(twin["repository"])
+    equal((repository.full_name, repository.default_branch, repository.private), (twin["repository"], "main", True))
+    equal(repository.clone_url, twin["cloneUrl"])
+    equal((repository.permissions.push, repository.permissions.admin), (True, False))
+
+
+@checks.run
+def repositories_are_listed_and_searched():
+    equal([repository.full_name for repository in john.get_user().get_repos()], [twin["repository"]])
+    found = john.search_repositories("project in:name")
+    equal((found.totalCount, found[0].full_name), (1, twin["repository"]))
+
+
+@checks.run
+def branches_come_in_several_pages():
+    branches = john.get_repo(twin["repository"]).get_branches()
+    names = [branch.name for branch in branches]
+    equal((len(names), len(set(names))), (twin["branches"], twin["branches"]))
+    equal([branch.name for branch in branches if branch.protected], ["main"])
+
+
+@checks.run
+def a_pull_request_is_opened_once():
+    repository = john.get_repo(twin["repository"])
+    new = {"head": twin["changedBranch"], "base": "main", "title": "One more file", "body": "Why"}
+    opened = repository.create_pull(**new)
+    equal((opened.number, opened.state, opened.head.ref, opened.base.ref), (1, "open", twin["changedBranch"], "main"))
+    again = raises(GithubException, lambda: repository.create_pull(**new))
+    equal(again.status, 422)
+    assert again.data["errors"][0]["message"].startswith("A pull request already exists for"), again.data
+    owner = twin["repository"].split("/")[0]
+    found = repository.get_pulls(state="open", head=f"{owner}:{twin['changedBranch']}")
+    equal([pull.number for pull in found], [1])
+
+
+@checks.run
+def a_pull_request_needs_a_change():
+    repository = john.get_repo(twin["repository"])
+    refused = raises(GithubException, lambda: repository.create_pull(head="topic/002", base="main", title="T"))
+    equal((refused.status, refused.data["errors"][0]["message"]), (422, "No commits between main and topic/002"))
+
+
+@checks.run
+def a_token_that_does_not_work_is_bad_credentials():
+    for token in ["ghp_unknown", others["expired"], others["revoked"]]:
+        refused = raises(BadCredentialsException, lambda: client(token).get_user().login)
+        equal((refused.status, refused.data["status"]), (401, "401"))
+
+
+@checks.run
+def no_token_requires_authentication():
+    refused = raises(GithubException, lambda: client(None).requester.requestJsonAndCheck("GET", "/user"))
+    equal((refused.status, refused.data["message"]), (401, "Requires authentication"))
+
+
+@checks.run
+def an_unknown_repository_is_an_unknown_object():
+    raises(UnknownObjectException, lambda: john.get_repo("acme/none"))
+    raises(UnknownObjectException, lambda: client(None).get_repo(twin["repository"]))
+
+
+@checks.run
+def a_fine_grained_token_reads_and_does_not_write():
+    reader = client(others["readOnly"])
+    repository = reader.get_repo(twin["repository"])
+    equal(reader.oauth_scopes, None)
+    refused = raises(GithubException, lambda: repository.create_pull(head="topic/002", base="main", title="T"))
+    equal((refused.status, refused.data["message"]), (403, "Resource not accessible by personal access token"))
+
+
+@checks.run
+def the_primary_limit_is_a_class_of_its_own():
+    refused = raises(RateLimitExceededException, lambda: client(others["rateLimited"]).get_user().login)
+    equal((refused.status, refused.headers["x-ratelimit-remaining"]), (403, "0"))
+
+
+checks.finish()
