@@ -1,4 +1,5 @@
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -18,10 +19,10 @@ pub(crate) fn run() -> Result<()> {
     cargo(["build", "--package", "valetkey-twins", "--example", "twin"])?;
     for (forge, script) in [("gitlab", "gitlab_peer.py"), ("github", "github_peer.py")] {
         let mut twin = start_twin(forge)?;
-        let mut facts = String::new();
-        let stdout = twin.stdout.take().context("the twin's output")?;
-        BufReader::new(stdout).read_line(&mut facts)?;
-        let outcome = run_command(Command::new(&python).arg(root().join("xtask/peers").join(script)).arg(facts.trim()));
+        let outcome = facts_of(&mut twin).and_then(|facts| {
+            let script = root().join("xtask/peers").join(script);
+            run_command(Command::new(&python).arg(script).arg(facts).env("PYTHONDONTWRITEBYTECODE", "1"))
+        });
         // The twin ends when its input does.
         drop(twin.stdin.take());
         twin.wait()?;
@@ -43,6 +44,15 @@ fn environment() -> Result<PathBuf> {
             .arg(requirements),
     )?;
     Ok(python)
+}
+
+/// The first line that a twin prints says where it is and what is on it; the scripts read it from a file.
+fn facts_of(twin: &mut Child) -> Result<PathBuf> {
+    let mut facts = String::new();
+    BufReader::new(twin.stdout.take().context("the twin's output")?).read_line(&mut facts)?;
+    let file = scratch("twin.json");
+    fs::write(&file, facts)?;
+    Ok(file)
 }
 
 fn start_twin(forge: &str) -> Result<Child> {

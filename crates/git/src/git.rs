@@ -34,7 +34,7 @@ impl Git {
         Self::with_program("git", scratch)
     }
 
-    /// A certain git program.
+    /// A certain git program: a name on the `PATH`, or an absolute path.
     ///
     /// # Errors
     /// When `scratch` can't be made.
@@ -76,8 +76,7 @@ impl Git {
         let mut config = ConfigEntries::hardened();
         config.extend(&self.config);
         let mut env = config.to_env();
-        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        env.push(("PATH".to_owned(), path));
+        env.push(("PATH".to_owned(), search_path(&std::env::var("PATH").unwrap_or_default())));
         env.extend(ENVIRONMENT.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         Call::new(what, &self.inner.program, env, self.config.clone())
             .env("HOME", self.inner.scratch.join("home"))
@@ -99,7 +98,7 @@ impl fmt::Debug for Git {
     }
 }
 
-const ENVIRONMENT: [(&str, &str); 15] = [
+const ENVIRONMENT: [(&str, &str); 16] = [
     ("LC_ALL", "C"),
     ("GIT_CONFIG_NOSYSTEM", "1"),
     ("GIT_CONFIG_SYSTEM", "/dev/null"),
@@ -111,11 +110,19 @@ const ENVIRONMENT: [(&str, &str); 15] = [
     ("GIT_PAGER", "cat"),
     ("GIT_EDITOR", "false"),
     ("GIT_OPTIONAL_LOCKS", "0"),
+    // Refs are read as files; later versions of git have another format too.
+    ("GIT_DEFAULT_REF_FORMAT", "files"),
     ("GIT_NO_REPLACE_OBJECTS", "1"),
     ("GIT_GRAFT_FILE", "/dev/null"),
     ("GIT_NO_LAZY_FETCH", "1"),
     ("GIT_ALLOW_PROTOCOL", "http:https"),
 ];
+
+/// Our own `PATH` without its relative entries: git is started inside of checkouts.
+fn search_path(path: &str) -> String {
+    let absolute: Vec<&str> = path.split(':').filter(|entry| entry.starts_with('/')).collect();
+    if absolute.is_empty() { "/usr/local/bin:/usr/bin:/bin".to_owned() } else { absolute.join(":") }
+}
 
 /// A git version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,6 +155,12 @@ impl fmt::Display for Version {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_are_not_looked_for_in_the_checkout() {
+        assert_eq!(search_path("/a/b:.:bin::/c"), "/a/b:/c");
+        assert_eq!(search_path("."), "/usr/local/bin:/usr/bin:/bin");
+    }
 
     #[test]
     fn versions_as_the_builds_print_them() {

@@ -65,8 +65,9 @@ impl Checkout {
     /// branch (or a detached head) there. To be called when the agent's processes have ended.
     ///
     /// One git process if nothing is uncommitted, else three; one more each if there are files to remove besides files to
-    /// add, if the index can't be used, and if everything that was staged seems to be undone. Filters that `.gitattributes` asks for are not applied. An unfinished merge
-    /// becomes a commit with one parent.
+    /// add, if the index can't be used, and if everything that was staged seems to be undone.
+    ///
+    /// Filters that `.gitattributes` asks for are not applied. An unfinished merge becomes a commit with one parent.
     ///
     /// # Errors
     /// [`GitError::Checkout`] when the agent left something that is not safe to read, [`GitError::Failed`] when a file

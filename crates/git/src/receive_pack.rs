@@ -160,11 +160,7 @@ impl CommandListParser {
                 _ => return Err(CommandListError::Malformed("unexpected delimiter")),
             }
         }
-        if bytes.len() - self.read > pkt_line::MAX_PAYLOAD + 4 {
-            Err(CommandListError::TooLong)
-        } else {
-            Ok(Progress::More)
-        }
+        Ok(Progress::More)
     }
 
     fn finish(&mut self) -> Result<Progress, CommandListError> {

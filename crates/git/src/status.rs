@@ -32,8 +32,8 @@ impl Status {
         for entry in output.split(|&byte| byte == 0).filter(|entry| !entry.is_empty()) {
             let (kind, rest) = (entry.first()?, entry.get(2..)?);
             match kind {
-                b'1' => status.tracked(rest, 8)?,
-                b'u' => status.tracked(rest, 10)?,
+                b'1' => status.tracked(rest)?,
+                b'u' => status.unmerged(rest)?,
                 b'?' if rest.ends_with(b"/") => status.foreign.push(String::from_utf8_lossy(rest).into_owned()),
                 b'?' => {
                     status.to_add.push(rest);
@@ -47,9 +47,8 @@ impl Status {
         Some(status)
     }
 
-    /// `XY` and some fields that don't matter here, then the path, separated by single spaces.
-    fn tracked(&mut self, entry: &[u8], fields: usize) -> Option<()> {
-        let path = entry.splitn(fields, |&byte| byte == b' ').nth(fields - 1)?;
+    fn tracked(&mut self, entry: &[u8]) -> Option<()> {
+        let path = path_behind(entry, 7)?;
         let (in_index, in_tree) = (*entry.first()?, *entry.get(1)?);
         match in_tree {
             b'.' => {}
@@ -60,6 +59,18 @@ impl Status {
         self.surely_differs |= in_index == b'.' || in_tree == b'.';
         Some(())
     }
+
+    /// What is in the working tree counts, whichever side of the merge had the file.
+    fn unmerged(&mut self, entry: &[u8]) -> Option<()> {
+        self.to_add.push(path_behind(entry, 9)?);
+        self.changed += 1;
+        Some(())
+    }
+}
+
+/// Some fields that don't matter, then a path with whatever characters, separated by single spaces.
+fn path_behind(entry: &[u8], fields: usize) -> Option<&[u8]> {
+    entry.splitn(fields + 1, |&byte| byte == b' ').nth(fields)
 }
 
 #[cfg(test)]

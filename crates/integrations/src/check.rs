@@ -1,5 +1,5 @@
 use valetkey_model::{
-    CheckOutcome, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode, ProviderKind, RepoUrl, UserId,
+    CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProviderKind, RepoUrl, UserId,
 };
 use valetkey_providers::{
     Access, Checked, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict, provider,
@@ -8,19 +8,20 @@ use valetkey_store::{CheckRecord, Finding};
 
 use crate::Integrations;
 
-/// What a provider's answer says of a token.
-pub(crate) fn outcome_of(kind: ProviderKind, checked: &Checked) -> CheckOutcome {
-    if checked.missing_scopes.is_empty() {
-        return CheckOutcome::Connected;
-    }
-    let missing = checked.missing_scopes.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ");
-    CheckOutcome::InsufficientScope { reason: format!("The {kind} token lacks the scope {missing}.") }
+/// The refusal of a token that is alive but lacks scopes.
+pub(crate) fn lacking(kind: ProviderKind, instance: &InstanceUrl, checked: &Checked) -> Option<Problem> {
+    let missing = checked.missing_scopes.clone();
+    (!missing.is_empty()).then(|| ProviderError::InsufficientScope { missing }.into_problem(kind, instance))
 }
 
 /// What is recorded of a token that the provider described.
-pub(crate) fn described(kind: ProviderKind, checked: Checked) -> Finding {
+pub(crate) fn described(checked: Checked, lacking: Option<&Problem>) -> Finding {
+    let outcome = match lacking {
+        Some(problem) => CheckOutcome::InsufficientScope { reason: problem.detail.clone() },
+        None => CheckOutcome::Connected,
+    };
     Finding::Described {
-        outcome: outcome_of(kind, &checked),
+        outcome,
         account: checked.account,
         granted_scopes: checked.granted_scopes,
         expires_at: checked.expires_at,
@@ -69,13 +70,8 @@ impl Integrations {
         let answer = provider(kind).check(access).await;
         let (finding, result) = match answer {
             Ok(checked) => {
-                let result = match outcome_of(kind, &checked) {
-                    CheckOutcome::InsufficientScope { reason } => {
-                        Err(Problem::new(ProblemCode::InsufficientScope, reason).by(kind))
-                    }
-                    CheckOutcome::Connected | CheckOutcome::Disconnected { .. } => Ok(()),
-                };
-                (described(kind, checked), result)
+                let lacking = lacking(kind, instance, &checked);
+                (described(checked, lacking.as_ref()), lacking.map_or(Ok(()), Err))
             }
             Err(error) => {
                 let verdict = error.verdict();

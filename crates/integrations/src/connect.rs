@@ -1,6 +1,6 @@
 use valetkey_model::{
-    Account, Alias, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope, Problem,
-    ProblemCode, ProviderKind, UserId,
+    Account, Alias, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope,
+    Problem, ProblemCode, ProviderKind, UserId,
 };
 use valetkey_providers::{Access, Checked, provider};
 use valetkey_seal::{Identity, Secret};
@@ -8,7 +8,7 @@ use valetkey_store::{CheckRecord, IntegrationFilter, StoreError};
 
 use crate::{
     Integrations,
-    check::{described, outcome_of},
+    check::{described, lacking},
     credential::seal_problem,
 };
 
@@ -60,7 +60,7 @@ impl Integrations {
             auth_method: AuthMethod::Pat,
             granted_scopes: checked.granted_scopes.clone(),
             expires_at: checked.expires_at,
-            outcome: outcome_of(wanted.provider, &checked),
+            outcome: CheckOutcome::Connected,
             unreachable: None,
             is_default: false,
             generation: 1,
@@ -136,12 +136,9 @@ impl Integrations {
         provider.check_form(token).map_err(|e| e.into_problem(kind, instance))?;
         let access = Access { http: &self.http, instance, token, now: self.clock.now() };
         let checked = provider.check(access).await.map_err(|e| e.into_problem(kind, instance))?;
-        match outcome_of(kind, &checked) {
-            CheckOutcome::Connected => Ok(checked),
-            CheckOutcome::InsufficientScope { reason } => Err(Problem::new(ProblemCode::InsufficientScope, reason)
-                .by(kind)
-                .remedy("Create a token with the missing scopes and connect again.")),
-            CheckOutcome::Disconnected { code, reason } => Err(Problem::new(code, reason).by(kind)),
+        match lacking(kind, instance, &checked) {
+            Some(problem) => Err(problem),
+            None => Ok(checked),
         }
     }
 
@@ -176,7 +173,7 @@ impl Integrations {
         let now = self.clock.now();
         let generation = self.store.replace_credential(&known.id, known.generation, sealed.as_bytes(), now).await?;
         self.settle_seal(&known.id, generation, token, &sealed).await?;
-        let record = CheckRecord { generation, checked_at: now, finding: described(known.provider, checked) };
+        let record = CheckRecord { generation, checked_at: now, finding: described(checked, None) };
         self.store.record_check(&known.id, &record).await?;
         tracing::info!(integration = %known.id, generation, "token replaced");
         self.by_id(&known.id).await

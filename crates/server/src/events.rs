@@ -39,7 +39,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[serde(deny_unknown_fields)]
 pub(crate) struct After {
     /// Only events behind this number.
-    #[serde(default)]
     after: Option<i64>,
 }
 
@@ -75,7 +74,7 @@ fn resume_at(headers: &HeaderMap) -> Answer<Option<i64>> {
 }
 
 fn as_sse(events: EventStream) -> impl Stream<Item = Result<Event, Infallible>> + Send {
-    events.map(|event| Ok(event.map_or_else(|problem| broken(problem), |event| line(&event))))
+    events.map(|event| Ok(event.map_or_else(broken, |event| line(&event))))
 }
 
 fn line(event: &SessionEvent) -> Event {

@@ -133,7 +133,8 @@ fn explain(path: &str, said: &str) -> String {
     let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
     let what = if quotes.iter().any(|start| said.starts_with(start)) {
         // The value may hold anything; what was expected comes from us and is last.
-        said.rsplit_once("expected ").map_or_else(|| "not of the right type".to_owned(), |(_, e)| format!("expected {e}"))
+        said.rsplit_once("expected ")
+            .map_or_else(|| "not of the right type".to_owned(), |(_, e)| format!("expected {e}"))
     } else if said.starts_with("unknown field ") {
         unknown_field(said)
     } else {
@@ -151,7 +152,11 @@ fn unknown_field(said: &str) -> String {
     let name = said.split('`').nth(1).unwrap_or_default();
     let harmless = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
     let known = said.rsplit_once("expected ").map_or("", |(_, expected)| expected);
-    if harmless { format!("unknown field `{name}`, expected {known}") } else { format!("unknown field, expected {known}") }
+    if harmless {
+        format!("unknown field `{name}`, expected {known}")
+    } else {
+        format!("unknown field, expected {known}")
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,11 @@ pub(crate) fn rows() -> Vec<Row> {
             .answers::<Health>(),
         Row::get("/readyz", readyz)
             .public()
-            .operation("Operation", "getReadiness", "Whether the server can work: 503 while its database does not answer")
+            .operation(
+                "Operation",
+                "getReadiness",
+                "Whether the server can work: 503 while its database does not answer",
+            )
             .answers::<Health>(),
     ]
 }

@@ -1,6 +1,6 @@
 //! The API's own description, OpenAPI 3.1, made from the table.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::response::{IntoResponse, Response};
 use http::header;
@@ -111,7 +111,7 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
     let fields = schema["properties"].as_object().into_iter().flatten();
     fields
         .map(|(name, schema)| {
-            let mut schema = schema.clone();
+            let mut schema = without_null(schema.clone());
             let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
             json!({
                 "name": name,
@@ -124,6 +124,20 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
         .collect()
 }
 
+/// A parameter that may be left out can't be null: a query has no such value.
+fn without_null(mut schema: Value) -> Value {
+    if let Some(types) = schema["type"].as_array() {
+        let only = types.iter().find(|name| *name != "null").cloned();
+        schema["type"] = only.unwrap_or_default();
+    }
+    let members = schema.as_object_mut().expect("a schema of ours is an object");
+    if let Some(Value::Array(forms)) = members.remove("anyOf") {
+        let only = forms.into_iter().find(|form| form["type"] != "null");
+        members.extend(only.and_then(|form| form.as_object().cloned()).unwrap_or_default());
+    }
+    schema
+}
+
 fn responses(row: &Row, operation: &Operation, generator: &mut SchemaGenerator, problem: &Value) -> Value {
     let mut content = |media_type: &str, of: SchemaOf| json!({ media_type: { "schema": of(generator) } });
     let mut success = json!({ "description": "Done." });
@@ -134,18 +148,16 @@ fn responses(row: &Row, operation: &Operation, generator: &mut SchemaGenerator, 
         Answer::Other(media_type) => success["content"] = json!({ media_type: {} }),
     }
     let mut all = json!({ operation.success.as_str(): success });
-    for status in refusals(row, operation) {
-        let codes = operation.errors.iter().filter(|code| code.http_status() == status);
-        let codes: Vec<&str> = codes.map(|code| code.as_str()).collect();
-        let description =
-            if codes.is_empty() { "Refused.".to_owned() } else { format!("Refused: {}.", codes.join(", ")) };
+    for (status, codes) in refusals(row, operation) {
+        let description = format!("Refused: {}.", codes.join(", "));
         all[status.to_string()] =
             json!({ "description": description, "content": { "application/problem+json": { "schema": problem } } });
     }
     all
 }
 
-fn refusals(row: &Row, operation: &Operation) -> BTreeSet<u16> {
+/// The codes of an operation's refusals by their status.
+fn refusals(row: &Row, operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
     let mut codes = operation.errors.clone();
     if row.permission == Permission::User {
         codes.push(ProblemCode::Unauthenticated);
@@ -153,5 +165,9 @@ fn refusals(row: &Row, operation: &Operation) -> BTreeSet<u16> {
     if operation.body.is_some() || operation.parameters.is_some() {
         codes.push(ProblemCode::InvalidInput);
     }
-    codes.into_iter().map(ProblemCode::http_status).collect()
+    let mut by_status = BTreeMap::<_, Vec<_>>::new();
+    for code in codes {
+        by_status.entry(code.http_status()).or_default().push(code.as_str());
+    }
+    by_status
 }

@@ -55,7 +55,6 @@ impl Failure {
 /// The body of every refusal (`application/problem+json`).
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Problem")]
 pub(crate) struct ProblemDocument {
     /// `about:blank`: `code` says which kind of problem it is.
     #[serde(rename = "type")]

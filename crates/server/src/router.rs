@@ -48,19 +48,24 @@ pub fn router(app: App) -> Router {
     for (path, methods) in by_path {
         router = router.route(path, methods);
     }
-    router
+    let router = router
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(forms)
         .layer(middleware::from_fn(pages::for_people))
-        .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::count));
+    with_headers(router).with_state(app)
+}
+
+/// What every answer tells a browser, unless its handler says otherwise.
+fn with_headers<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
         .layer(default_header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
         .layer(default_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .layer(default_header(header::REFERRER_POLICY, HeaderValue::from_static("same-origin")))
         .layer(default_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .with_state(app)
 }
 
 /// The same service for callers inside this process, who are the administrator: whoever can start it can read the
@@ -124,7 +129,8 @@ async fn within_time(request: Request, next: Next) -> Response {
 }
 
 fn too_slow() -> Failure {
-    Failure::new(ProblemCode::Internal, "The request took longer than 60 s.").with_status(StatusCode::SERVICE_UNAVAILABLE)
+    Failure::new(ProblemCode::Internal, "The request took longer than 60 s.")
+        .with_status(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 fn shutting_down() -> Failure {
@@ -140,6 +146,71 @@ async fn no_such_route() -> Failure {
 }
 
 async fn wrong_method() -> Failure {
-    let failure = Failure::new(ProblemCode::InvalidInput, "This address does not take this method; see the header Allow.");
+    let failure =
+        Failure::new(ProblemCode::InvalidInput, "This address does not take this method; see the header Allow.");
     failure.with_status(StatusCode::METHOD_NOT_ALLOWED)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, sync::Arc};
+
+    use axum::{body::Body, routing::get};
+    use tokio::sync::{Notify, oneshot};
+    use tower::{Service as _, ServiceExt as _};
+
+    use super::*;
+
+    fn request(method: Method) -> Request {
+        Request::builder().method(method).uri("/").body(Body::empty()).unwrap()
+    }
+
+    fn bounded(methods: MethodRouter) -> Router {
+        let router = Router::new().route("/", methods).layer(middleware::from_fn(within_time));
+        router.layer(CatchPanicLayer::custom(after_panic))
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_tells_nothing() {
+        let explode = async || -> Response { panic!("glpat-secret") };
+        for method in [Method::GET, Method::POST] {
+            let response = bounded(get(explode).post(explode)).oneshot(request(method)).await.unwrap();
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+            let body = axum::body::to_bytes(response.into_body(), MAX_BODY).await.unwrap();
+            assert!(!String::from_utf8(body.to_vec()).unwrap().contains("glpat"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_has_a_minute() {
+        let hang = async || pending::<Response>().await;
+        for method in [Method::GET, Method::POST] {
+            let response = bounded(get(hang).post(hang)).oneshot(request(method)).await.unwrap();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_finished_though_the_client_hangs_up() {
+        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (finished, was_finished) = oneshot::channel();
+        let finished = Arc::new(std::sync::Mutex::new(Some(finished)));
+        let change = {
+            let (begun, go_on) = (begun.clone(), go_on.clone());
+            async move || {
+                begun.notify_one();
+                go_on.notified().await;
+                finished.lock().unwrap().take().unwrap().send(()).unwrap();
+            }
+        };
+        let mut service = bounded(axum::routing::post(change));
+        let answer = service.call(request(Method::POST));
+        tokio::select! {
+            _ = answer => panic!("nothing let it go on"),
+            () = begun.notified() => {}
+        }
+        go_on.notify_one();
+        was_finished.await.unwrap();
+    }
 }

@@ -1,9 +1,8 @@
 //! The table of all routes.
 
 use crate::{
-    acp, api, docs, health,
-    metrics, openapi, pages,
-    route::{Row, RouteSummary},
+    acp, api, docs, health, metrics, openapi, pages,
+    route::{RouteSummary, Row},
 };
 
 /// Every route of the server.

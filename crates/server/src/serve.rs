@@ -53,10 +53,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     connections.shutdown().await;
 }
 
-fn connection(
-    stream: TcpStream,
-    router: Router,
-) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+fn connection(stream: TcpStream, router: Router) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
     // Events of a session are small and should leave at once.
     let _ = stream.set_nodelay(true);
     http1::Builder::new()

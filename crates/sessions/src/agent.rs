@@ -6,10 +6,12 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     process::{Child, Command},
     sync::mpsc,
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 use valetkey_model::{LogStream, Problem, ProblemCode};
@@ -31,18 +33,16 @@ pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace) ->
     let (to, from) = mpsc::channel(16);
     let stdout = agent.child.stdout.take().expect("stdout is piped");
     let stderr = agent.child.stderr.take().expect("stderr is piped");
-    let readers = [
+    let mut readers = [
         tokio::spawn(output::read(stdout, LogStream::Stdout, run.redactor.clone(), to.clone())),
         tokio::spawn(output::read(stderr, LogStream::Stderr, run.redactor.clone(), to)),
     ];
     let waiting = async {
         let ended = until_the_end(run, &mut agent).await;
         // A process that the agent left running may hold the pipes open; it ends with the session.
-        if timeout(LEFT_BEHIND, drained(&readers)).await.is_err() {
+        if timeout(LEFT_BEHIND, join_all(&mut readers)).await.is_err() {
             agent.signal(Signal::KILL);
-            for reader in &readers {
-                reader.abort();
-            }
+            readers.iter().for_each(JoinHandle::abort);
         }
         ended
     };
@@ -51,12 +51,6 @@ pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace) ->
     liveness::forget_agent(&run.folder());
     written?;
     judge(ended?)
-}
-
-async fn drained(readers: &[tokio::task::JoinHandle<()>]) {
-    while !readers.iter().all(tokio::task::JoinHandle::is_finished) {
-        sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// The program and its arguments; `{task}` stands for the task and stays inside its one argument.

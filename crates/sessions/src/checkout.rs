@@ -3,9 +3,12 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    pin::pin,
+    time::Duration,
 };
 
 use futures_util::future::try_join_all;
+use tokio::{sync::watch, time::timeout};
 use valetkey_git::{Checkout, Git, GitError};
 use valetkey_model::{BranchName, ObjectId, Problem, ProblemCode, ProviderKind, RepoUrl, RepositorySpec};
 use valetkey_providers::provider;
@@ -88,13 +91,39 @@ async fn clone(run: &Run, ready: &Ready, git: &Git, n: usize, folder: &Path) -> 
     let provider = ready.integrations[n].provider;
     run.log_at(provider, format!("Cloning {}", display_url(&spec.url, provider))).await?;
     let failed = |error: GitError| clone_problem(&error, spec).by(provider);
-    let checkout = git.clone_repo(&spec.url, folder, |_| {}).await.map_err(failed)?;
+    let checkout = clone_with_progress(run, git, spec, provider, folder).await?.map_err(failed)?;
     let start = starting_point(&checkout, spec)?;
     checkout.start_branch(git, start.commit.as_ref(), push_branch(spec)).await.map_err(failed)?;
     run.parts.gateway.register_checkout(&run.session.id, &spec.url, folder.to_owned());
     let directory = folder.file_name().unwrap_or_default().display();
     run.log_at(provider, format!("Cloned {} into {directory}", spec.url.path())).await?;
     Ok(start)
+}
+
+/// How often a clone that takes long says how far it is.
+const PROGRESS: Duration = Duration::from_secs(2);
+
+/// The outer error is ours, the inner one git's.
+async fn clone_with_progress(
+    run: &Run,
+    git: &Git,
+    spec: &RepositorySpec,
+    provider: ProviderKind,
+    folder: &Path,
+) -> Result<Result<Checkout, GitError>, Problem> {
+    let (said, mut latest) = watch::channel(String::new());
+    let mut cloning = pin!(git.clone_repo(&spec.url, folder, move |line| {
+        said.send_replace(line.to_owned());
+    }));
+    loop {
+        match timeout(PROGRESS, &mut cloning).await {
+            Ok(result) => return Ok(result),
+            Err(_) => {
+                let line = format!("{}: {}", spec.url.path(), latest.borrow_and_update().trim());
+                run.log_at(provider, line).await?;
+            }
+        }
+    }
 }
 
 /// The branch that was asked for; else the push branch, if it exists, so that a second session goes on where the first

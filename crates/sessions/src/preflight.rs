@@ -6,7 +6,7 @@ use valetkey_gateway::Gateway;
 use valetkey_git::ConfigEntries;
 use valetkey_integrations::{SessionToken, Wanted};
 use valetkey_model::{
-    Grant, GrantedRepository, Integration, Problem, ProblemCode, PushPolicy, RepoUrl, RepositoryRun, RepositorySpec,
+    Grant, GrantedRepository, Integration, Problem, PushPolicy, RepoUrl, RepositoryRun, RepositorySpec,
 };
 use valetkey_providers::RepositoryAccess;
 
@@ -70,16 +70,7 @@ async fn tokens_work(run: &Run, integrations: &[Integration]) -> Result<(), Prob
 
 async fn may_push(run: &Run, integration: &Integration, spec: &RepositorySpec) -> Result<RepositoryAccess, Problem> {
     let access = run.parts.integrations.repository(integration, &spec.url).await?;
-    if access.can_push {
-        return Ok(access);
-    }
-    let why = access.why_not_push.as_deref().unwrap_or("the account may only read it");
-    Err(Problem::new(
-        ProblemCode::PushNotAllowed,
-        format!("{} can't push to {}: {why}.", integration.account.username, spec.url),
-    )
-    .by(integration.provider)
-    .remedy("Ask for push access to the repository, or connect an account that has it."))
+    access.require_push().map_err(|e| e.into_problem(integration.provider, &integration.instance_url))
 }
 
 /// Of the integrations that only the environment would get, those that work: a dead one must not stop the session.

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use valetkey_model::{Alias, BranchName, InstanceUrl, IntegrationRef, ProjectName, ProviderKind, RepoUrl, SessionId, TokenId};
+use valetkey_model::{
+    Alias, BranchName, InstanceUrl, InstanceUrlError, IntegrationRef, ProjectName, ProviderKind, RepoUrl, SessionId,
+    TokenId,
+};
 
 use crate::{repo_argument::RepoArgument, settings::SettingsArgs};
 
@@ -28,36 +31,46 @@ Examples:
 `valetkey help COMMAND` explains one; `valetkey --help` lists the settings.";
 
 const LONG_HELP: &str = "\
-Settings (flag > environment > valetkey.toml > default):
-  listen            VALETKEY_LISTEN           where `serve` listens; 127.0.0.1:8080
-  public_url        VALETKEY_PUBLIC_URL       where people reach it; from `listen`
-  data_dir          VALETKEY_DATA_DIR         the platform's data directory + valetkey
-  database_url      VALETKEY_DATABASE_URL     sqlite in the data directory
-  master_key_file   VALETKEY_MASTER_KEY_FILE  master.key in the data directory
-  admin_token       VALETKEY_ADMIN_TOKEN      a bearer token of the administrator; none; never a flag
-  extra_ca_file     VALETKEY_EXTRA_CA_FILE    a PEM bundle trusted besides the system's
-  outbound_allow    VALETKEY_OUTBOUND_ALLOW   private hosts and networks that calls may reach
-  agent             VALETKEY_AGENT            the agent's command; claude -p {task}
-  agent_env         VALETKEY_AGENT_ENV        names of our variables that agents see too: ANTHROPIC_API_KEY,…
+Settings and their defaults (flag > environment > valetkey.toml > default):
+  listen           VALETKEY_LISTEN           127.0.0.1:8080
+  public_url       VALETKEY_PUBLIC_URL       from listen
+  data_dir         VALETKEY_DATA_DIR         valetkey in the platform's data folder
+  database_url     VALETKEY_DATABASE_URL     SQLite in data_dir
+  master_key_file  VALETKEY_MASTER_KEY_FILE  master.key in data_dir
+  admin_token      VALETKEY_ADMIN_TOKEN      none; never a flag
+  extra_ca_file    VALETKEY_EXTRA_CA_FILE    none
+  outbound_allow   VALETKEY_OUTBOUND_ALLOW   none
+  agent            VALETKEY_AGENT            claude -p {task}
+  agent_env        VALETKEY_AGENT_ENV        none; such as ANTHROPIC_API_KEY
 
-The file is --config, else VALETKEY_CONFIG, else valetkey/valetkey.toml in the platform's configuration directory.
-Paths in it are relative to its folder. VALETKEY_LOG (or RUST_LOG) sets what is logged to standard error.
-With --server (VALETKEY_SERVER) and VALETKEY_TOKEN, commands work on that server instead of the data directory.
+The file is --config, else VALETKEY_CONFIG, else valetkey/valetkey.toml in the platform's
+folder for configuration; paths in it are relative to it. VALETKEY_LOG (or RUST_LOG) says
+what is logged to standard error. With --server (VALETKEY_SERVER) and VALETKEY_TOKEN,
+commands work on that server instead of the data directory.
 
 Examples:
   valetkey demo
   valetkey connect gitlab --instance https://gitlab.example.com --token-stdin < token.txt
-  valetkey run --repo https://gitlab.com/team/app.git@main --push-branch feature/x --pr \"Add feature X\"
+  valetkey run --repo https://gitlab.com/team/app.git --push-branch feature/x \"Add feature X\"
   valetkey sessions logs -f SESSION";
 
 /// Arguments of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Work on this server instead of the data directory [env: VALETKEY_SERVER; its token: VALETKEY_TOKEN]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_parser = server_url, value_name = "URL")]
     pub(crate) server: Option<InstanceUrl>,
     /// How to print what is asked for
-    #[arg(long, short, global = true, value_enum, default_value_t, hide_possible_values = true, value_name = "table|json|yaml")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        value_name = "table|json|yaml"
+    )]
     pub(crate) output: Format,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
@@ -383,6 +396,11 @@ pub(crate) enum CredentialOperation {
 pub(crate) enum KeysCommand {
     /// Make a new master key and put every credential under it; servers may go on serving meanwhile
     Rotate,
+}
+
+/// Parses a server's address; a browser's address bar shows it with a slash at the end.
+pub(crate) fn server_url(text: &str) -> Result<InstanceUrl, InstanceUrlError> {
+    text.trim_end_matches('/').parse()
 }
 
 /// Parses `90s`, `45m`, `1h`, `2d`, and sums of them such as `1h30m`. A bare number is refused: it has no unit.

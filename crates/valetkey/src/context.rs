@@ -7,7 +7,7 @@ use valetkey_redact::Redactor;
 use valetkey_seal::Secret;
 
 use crate::{
-    cli::{Format, Global},
+    cli::{Format, Global, server_url},
     client::Client,
     logging,
     settings::{Layer, Settings, SettingsArgs},
@@ -38,9 +38,8 @@ impl Context {
 
     /// The settings, with what a command's own flags say.
     pub(crate) fn settings_with(&self, flags: Layer) -> Result<Settings, Problem> {
-        let settings = Settings::load(&self.args, flags, &|name| env::var_os(name)).map_err(|e| {
-            Problem::new(ProblemCode::InvalidInput, format!("Settings: {e}."))
-        })?;
+        let settings = Settings::load(&self.args, flags, &|name| env::var_os(name))
+            .map_err(|e| Problem::new(ProblemCode::InvalidInput, format!("Settings: {e}.")))?;
         if let Some(token) = &settings.admin_token {
             self.hide(token);
         }
@@ -68,9 +67,9 @@ impl Context {
         let from_env = || env::var("VALETKEY_SERVER").ok().filter(|url| !url.is_empty());
         match (&self.server, from_env()) {
             (Some(server), _) => Ok(Some(server.clone())),
-            (None, Some(url)) => url.parse().map(Some).map_err(|e| {
-                Problem::new(ProblemCode::InvalidInput, format!("VALETKEY_SERVER: {e}."))
-            }),
+            (None, Some(url)) => server_url(&url)
+                .map(Some)
+                .map_err(|e| Problem::new(ProblemCode::InvalidInput, format!("VALETKEY_SERVER: {e}."))),
             (None, None) => Ok(None),
         }
     }

@@ -10,7 +10,8 @@ use valetkey_redact::Redactor;
 
 /// Starts logging. VALETKEY_LOG, else RUST_LOG, says what; `usual` if neither does.
 pub(crate) fn start(usual: &str, redactor: &Redactor) {
-    let wanted = ["VALETKEY_LOG", "RUST_LOG"].into_iter().find_map(|name| env::var(name).ok().filter(|v| !v.is_empty()));
+    let wanted =
+        ["VALETKEY_LOG", "RUST_LOG"].into_iter().find_map(|name| env::var(name).ok().filter(|v| !v.is_empty()));
     let filter = EnvFilter::builder().parse_lossy(wanted.as_deref().unwrap_or(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -86,7 +86,9 @@ pub(crate) enum SettingsError {
     NotText { variable: String },
     #[error("`listen` must be ADDRESS:PORT, such as 127.0.0.1:8080 or 0.0.0.0:8080")]
     Listen,
-    #[error("`public_url` must be http:// or https://, a host and possibly a path, such as https://valetkey.example.com")]
+    #[error(
+        "`public_url` must be http:// or https://, a host and possibly a path, such as https://valetkey.example.com"
+    )]
     PublicUrl,
     #[error("there is no HOME to keep data under; set `data_dir` (--data-dir, VALETKEY_DATA_DIR)")]
     NoHome,
@@ -278,9 +280,8 @@ pub(crate) fn words(command: &str) -> Option<Vec<String>> {
 }
 
 fn names(list: &str) -> Option<Vec<String>> {
-    let fits = |name: &&str| {
-        name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.starts_with("VALETKEY_")
-    };
+    let fits =
+        |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.starts_with("VALETKEY_");
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     names.map(|name| fits(&name).then(|| name.to_owned())).collect()
 }

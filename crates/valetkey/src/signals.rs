@@ -1,8 +1,7 @@
 //! Being asked to end.
 
-use std::io;
-
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use valetkey_model::{Problem, ProblemCode};
 
 /// Ctrl-C (SIGINT) and SIGTERM. While this exists they do not end the process by themselves.
 #[derive(Debug)]
@@ -12,8 +11,11 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    pub(crate) fn catch() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    pub(crate) fn catch() -> Result<Self, Problem> {
+        let caught = |kind| {
+            signal(kind).map_err(|e| Problem::new(ProblemCode::Internal, format!("Signals can't be caught: {e}.")))
+        };
+        Ok(Self { interrupt: caught(SignalKind::interrupt())?, terminate: caught(SignalKind::terminate())? })
     }
 
     /// The next one.

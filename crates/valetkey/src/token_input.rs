@@ -33,8 +33,11 @@ pub(crate) fn read(from_stdin: bool, prompt: &str) -> Result<Secret<String>, Pro
 
 /// Why a token is not taken from the command line.
 pub(crate) fn refuse_argument() -> Problem {
-    Problem::new(ProblemCode::InvalidInput, "A token on the command line can be read by every program on this machine, and stays in the shell's history.")
-        .remedy("Leave it out to be asked for it, or pipe it in with --token-stdin. Revoke the one you typed.")
+    Problem::new(
+        ProblemCode::InvalidInput,
+        "A token on the command line can be read by every program on this machine, and stays in the shell's history.",
+    )
+    .remedy("Leave it out to be asked for it, or pipe it in with --token-stdin. Revoke the one you typed.")
 }
 
 fn stdin() -> io::Result<Zeroizing<String>> {

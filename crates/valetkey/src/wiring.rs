@@ -1,13 +1,7 @@
 //! The parts, put together: settings → store, keys, outbound client, integrations → session engine → server.
 
 use std::{
-    error::Error,
-    fs, io,
-    net::SocketAddr,
-    os::unix::fs::DirBuilderExt as _,
-    path::Path,
-    sync::Arc,
-    time::Duration,
+    error::Error, fs, io, net::SocketAddr, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration,
 };
 
 use jiff::Timestamp;

@@ -164,6 +164,28 @@ async fn what_is_only_staged_is_committed() {
 }
 
 #[tokio::test]
+async fn of_an_unfinished_merge_the_working_tree_counts() {
+    let forge = Forge::start();
+    let checkout = forge.checkout(&forge.repository("repo", &[("kept", "a"), ("both", "a"), ("gone", "a")])).await;
+    let dir = checkout.dir();
+    git(dir, &["switch", "--quiet", "-c", "side"]);
+    git(dir, &["rm", "--quiet", "kept", "gone"]);
+    write(dir, "both", "theirs");
+    git(dir, &["commit", "--quiet", "--all", "--message=side"]);
+    git(dir, &["switch", "--quiet", "work"]);
+    for file in ["kept", "both", "gone"] {
+        write(dir, file, "ours");
+    }
+    git(dir, &["commit", "--quiet", "--all", "--message=ours"]);
+    assert!(!git_command(dir).args(["merge", "side"]).output().unwrap().status.success());
+    fs::remove_file(dir.join("gone")).unwrap();
+    write(dir, "both", "resolved");
+    assert!(forge.publish(&checkout).await.committed_by_us);
+    assert_eq!(git(dir, &["ls-tree", "--name-only", "HEAD"]), "both\nkept");
+    assert_eq!(git(dir, &["show", "HEAD:both"]), "resolved");
+}
+
+#[tokio::test]
 async fn odd_names_files_for_folders_and_modes() {
     use std::os::unix::fs::PermissionsExt as _;
     let forge = Forge::start();

@@ -48,14 +48,8 @@ async fn connect(
     token: Secret<String>,
 ) -> Result<Integration, Problem> {
     let before = app.integrations.list(user, Some(provider)).await?;
-    let wanted = Connect {
-        provider,
-        scope: OwnerScope::UserGlobal,
-        owner: user.clone(),
-        alias: None,
-        instance_url,
-        token,
-    };
+    let wanted =
+        Connect { provider, scope: OwnerScope::UserGlobal, owner: user.clone(), alias: None, instance_url, token };
     let new = app.integrations.connect(wanted).await?;
     let is_new = before.iter().all(|known| known.id != new.id);
     let replaced = shown(before).filter(|old| is_new && old.instance_url == new.instance_url);

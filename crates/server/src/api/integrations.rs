@@ -218,11 +218,7 @@ struct Resolved {
     candidates: Vec<IntegrationId>,
 }
 
-async fn resolve(
-    State(app): State<App>,
-    caller: Caller,
-    Params(wanted): Params<Wanted>,
-) -> Answer<Json<Resolved>> {
+async fn resolve(State(app): State<App>, caller: Caller, Params(wanted): Params<Wanted>) -> Answer<Json<Resolved>> {
     let instance = wanted.url.as_deref().map(instance_of).transpose()?;
     let project = wanted.project.unwrap_or_else(ProjectName::default_project);
     let (provider, chosen) = (wanted.provider, wanted.integration.as_ref());
@@ -239,11 +235,7 @@ fn instance_of(url: &str) -> Answer<InstanceUrl> {
     Ok(repository.instance().clone())
 }
 
-async fn show(
-    State(app): State<App>,
-    caller: Caller,
-    Id(which): Id<IntegrationRef>,
-) -> Answer<Json<IntegrationView>> {
+async fn show(State(app): State<App>, caller: Caller, Id(which): Id<IntegrationRef>) -> Answer<Json<IntegrationView>> {
     let integration = app.integrations.get(&caller.user, &which).await?;
     view(&app, &integration)
 }

@@ -24,6 +24,7 @@ pub(crate) struct Paging {
 /// A page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}Page")]
 pub(crate) struct Page<T> {
     /// The items.
     pub(crate) items: Vec<T>,

@@ -37,10 +37,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .success(StatusCode::CREATED)
             .answers::<SessionView>()
             .fails(&missing),
-        Row::get(ONE, show)
-            .operation(TAG, "getSession", "One session")
-            .answers::<SessionView>()
-            .fails(&missing),
+        Row::get(ONE, show).operation(TAG, "getSession", "One session").answers::<SessionView>().fails(&missing),
         Row::delete(ONE, delete)
             .operation(TAG, "deleteSession", "Deletes a session that is over: its record, its log and its workspace")
             .success(StatusCode::NO_CONTENT)

@@ -83,11 +83,7 @@ impl From<TokenRecord> for TokenView {
     }
 }
 
-async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Params(paging): Params<Paging>,
-) -> Answer<Json<Page<TokenView>>> {
+async fn list(State(app): State<App>, caller: Caller, Params(paging): Params<Paging>) -> Answer<Json<Page<TokenView>>> {
     let (fetch, after) = (paging.to_fetch()?, paging.after::<TokenId>()?);
     let mut own = app.store.tokens(&caller.user).await?;
     own.retain(|token| after.as_ref().is_none_or(|after| token.id > *after));

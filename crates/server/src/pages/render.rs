@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use axum::response::{Html, IntoResponse, Response};
 use http::StatusCode;
-use minijinja::{Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter};
+use minijinja::{
+    Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter, syntax::SyntaxConfig, value::Serde,
+};
 use serde::Serialize;
 use valetkey_model::ProblemCode;
 
@@ -38,7 +40,7 @@ impl<V: View> Page<V> {
     }
 
     fn html(&self) -> Result<String, Error> {
-        TEMPLATES.get_template(V::TEMPLATE)?.render(self)
+        TEMPLATES.get_template(V::TEMPLATE)?.render(Serde(self))
     }
 }
 
@@ -84,8 +86,8 @@ const SOURCES: [(&str, &str); 17] = templates![
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the usual delimiters"));
     environment.set_formatter(show);
     for (name, source) in SOURCES {
         environment.add_template(name, source).unwrap_or_else(|error| panic!("template {name}: {error:#}"));
@@ -95,13 +97,31 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// Whatever is put into a page is escaped, and can't change how the text around it looks. What is not there is nothing.
 fn show(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
-    if value.is_none() {
-        return Ok(());
-    }
     match value.as_str() {
-        Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(words::visible(text).into_owned())),
+        Some(text) if !value.is_safe() => write_escaped(out, &words::visible(text)).map_err(Error::from),
+        None if value.is_none() => Ok(()),
         _ => escape_formatter(out, state, value),
     }
+}
+
+/// Good between tags and within quoted attributes. Unlike the library's own it leaves slashes as they are.
+fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
+    for part in text.split_inclusive(['&', '<', '>', '"', '\'']) {
+        let entity = match part.as_bytes().last() {
+            Some(b'&') => "&amp;",
+            Some(b'<') => "&lt;",
+            Some(b'>') => "&gt;",
+            Some(b'"') => "&quot;",
+            Some(b'\'') => "&#39;",
+            _ => {
+                out.write_str(part)?;
+                continue;
+            }
+        };
+        out.write_str(&part[..part.len() - 1])?;
+        out.write_str(entity)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -140,6 +160,14 @@ pub(crate) mod tests {
             let inline = html.match_indices("<script").find(|(at, _)| !html[*at..].starts_with("<script src=\"/assets/"));
             assert_eq!(inline, None, "{name}");
         }
+    }
+
+    #[test]
+    fn text_stays_text() {
+        let mut environment = Environment::new();
+        environment.set_formatter(show);
+        let page = environment.render_str("<p title=\"{{ it }}\">", minijinja::context!(it => "<a href='/x'>&\"é")).unwrap();
+        assert_eq!(page, "<p title=\"&lt;a href=&#39;/x&#39;&gt;&amp;&quot;é\">");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use http_body_util::BodyExt as _;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+use valetkey_model::Clock as _;
 use valetkey_server::{as_admin, summaries};
 
 use crate::harness::TestServer;
@@ -37,16 +38,19 @@ async fn whatever_is_not_public_asks_for_a_sign_in() {
 #[tokio::test]
 async fn only_what_must_be_is_public() {
     let public: Vec<_> = summaries().into_iter().filter(|route| route.public && !route.page).collect();
-    let mut paths: Vec<_> = public.iter().map(|route| route.path).filter(|path| !path.starts_with("/assets/")).collect();
+    let mut paths: Vec<_> =
+        public.iter().map(|route| route.path).filter(|path| !path.starts_with("/assets/")).collect();
     paths.sort_unstable();
-    let wanted = ["/api/docs", "/api/docs.css", "/api/openapi.json", "/healthz", "/metrics", "/readyz"];
+    let wanted = ["/api/docs", "/api/docs.css", "/api/openapi.json", "/favicon.ico", "/healthz", "/metrics", "/readyz"];
     assert_eq!(paths, wanted);
 }
 
 #[tokio::test]
 async fn a_header_that_claims_an_identity_is_ignored() {
     let server = TestServer::start().await;
-    for name in ["x-forwarded-user", "x-forwarded-email", "x-remote-user", "x-forwarded-access-token", "impersonate-user"] {
+    for name in
+        ["x-forwarded-user", "x-forwarded-email", "x-remote-user", "x-forwarded-access-token", "impersonate-user"]
+    {
         server.anonymous().with(name, "admin").get("/api/v1/tokens").await.refused(401, "unauthenticated");
         server.bearer("any-token").with(name, "admin").get("/api/v1/tokens").await.refused(401, "unauthenticated");
     }
@@ -73,7 +77,7 @@ async fn a_bearer_token_must_be_whole_and_of_its_scheme() {
 #[tokio::test]
 async fn an_api_token_works_until_it_ends_or_is_deleted() {
     let server = TestServer::start().await;
-    let expires = server.bed.clock_now() + SignedDuration::from_hours(1);
+    let expires = server.bed.clock.now() + SignedDuration::from_hours(1);
     let made = server.admin().post("/api/v1/tokens", json!({"name": "ci", "expiresAt": expires})).await.created();
     let client = server.bearer(made["token"].as_str().unwrap());
     client.get("/api/v1/tokens").await.ok();

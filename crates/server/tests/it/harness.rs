@@ -46,8 +46,7 @@ impl TestServer {
         let (store, integrations, clock) = (bed.store.clone(), bed.integrations.clone(), bed.clock.clone());
         let entropy = Arc::new(SystemEntropy);
         let http = bed.http.clone();
-        let engine =
-            Engine::start(engine, store.clone(), integrations.clone(), http, clock.clone(), entropy.clone());
+        let engine = Engine::start(engine, store.clone(), integrations.clone(), http, clock.clone(), entropy.clone());
         let engine = engine.await.expect("the engine starts");
         let config = AppConfig {
             public_url: public_url.parse().expect("a URL"),

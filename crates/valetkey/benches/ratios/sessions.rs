@@ -6,7 +6,13 @@ use crate::{
 };
 
 /// A whole session, from the command line to the pushed branch, against clone, commit and push typed by hand.
-pub(crate) async fn compare(machine: &Machine, name: &str, bytes: usize, rounds: usize, wanted: f64) -> anyhow::Result<()> {
+pub(crate) async fn compare(
+    machine: &Machine,
+    name: &str,
+    bytes: usize,
+    rounds: usize,
+    wanted: f64,
+) -> anyhow::Result<()> {
     let url = machine.repository(&format!("bench/session-{bytes}"), bytes);
     let (mut ours, mut by_hand) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
@@ -21,7 +27,11 @@ pub(crate) async fn compare(machine: &Machine, name: &str, bytes: usize, rounds:
     let (ours, by_hand) = (median(ours), median(by_hand));
     let figure = format!("session ÷ git by hand, {name}");
     let ratio = ours.as_secs_f64() / by_hand.as_secs_f64();
-    row(&figure, &format!("{ratio:.2} ({} ms ÷ {} ms)", ours.as_millis(), by_hand.as_millis()), &format!("≤ {wanted:.2}"));
+    row(
+        &figure,
+        &format!("{ratio:.2} ({} ms ÷ {} ms)", ours.as_millis(), by_hand.as_millis()),
+        &format!("≤ {wanted:.2}"),
+    );
     Ok(())
 }
 

@@ -105,7 +105,7 @@ impl Client {
             let page: Page = self.get(&format!("{path}?limit={PAGE}{next}")).await?;
             items.extend(page.items);
             let Some(cursor) = page.next_cursor else { return Ok(items) };
-            next = format!("&cursor={}", query(&cursor));
+            next = format!("&cursor={}", percent_encoded(&cursor));
         }
     }
 
@@ -171,7 +171,9 @@ impl Client {
                 Problem::new(ProblemCode::ProviderUnreachable, format!("The server at {server} answered with {what}."))
                     .remedy("See that --server is a Valetkey server of this version.")
             }
-            Transport::Embedded { .. } => Problem::new(ProblemCode::Internal, format!("Valetkey answered with {what}.")),
+            Transport::Embedded { .. } => {
+                Problem::new(ProblemCode::Internal, format!("Valetkey answered with {what}."))
+            }
         }
     }
 }
@@ -188,7 +190,8 @@ async fn remote(
         Problem::new(ProblemCode::Unauthenticated, "VALETKEY_TOKEN holds characters that no token has.")
     })?;
     bearer.set_sensitive(true);
-    let mut request = request.header(header::AUTHORIZATION, bearer).body(UpstreamBody::from(body)).map_err(|e| invalid(&e))?;
+    let mut request =
+        request.header(header::AUTHORIZATION, bearer).body(UpstreamBody::from(body)).map_err(|e| invalid(&e))?;
     let url = format!("{server}{}", request.uri());
     *request.uri_mut() = url.parse().map_err(|e: http::uri::InvalidUri| invalid(&e))?;
     let response = http.stream(server, request).await.map_err(|e| {
@@ -212,7 +215,7 @@ fn broken(error: &dyn fmt::Display) -> Problem {
 }
 
 /// A text for a path segment or a query value: everything but letters, digits and `-._~` percent-encoded.
-pub(crate) fn query(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));

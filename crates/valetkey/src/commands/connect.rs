@@ -35,7 +35,8 @@ pub(crate) async fn connect(context: &Context, args: ConnectArgs) -> Result<(), 
     if let Some(alias) = args.alias {
         body["alias"] = json!(alias);
     }
-    let connected: Value = with_client(context, async |client| client.post("/api/v1/integrations", &body).await).await?;
+    let connected: Value =
+        with_client(context, async |client| client.post("/api/v1/integrations", &body).await).await?;
     let view: IntegrationView = typed(&connected)?;
     output::print(context.format, &connected, || describe(&view))
 }

@@ -8,7 +8,6 @@ use valetkey_twins::{AccessLevel, Forge, Repository, Token, Twin, User};
 
 use super::{
     follow,
-    run::no_signals,
     serve::{Serving, listen},
     session_view::SessionView,
     typed,
@@ -38,11 +37,12 @@ echo "The token is in my environment, and hidden in this log: $GITLAB_TOKEN"
 
 /// Shows one session from connecting to the pushed branch.
 pub(crate) async fn demo(context: &Context, args: &DemoArgs) -> Result<u8, Problem> {
-    let mut interrupts = Interrupts::catch().map_err(no_signals)?;
-    let folder = tempfile::Builder::new().prefix("valetkey-demo-").tempdir().map_err(|e| {
-        Problem::new(ProblemCode::Internal, format!("No temporary folder can be made: {e}."))
-    })?;
-    output::say("Valetkey demo. Everything below happens on this machine, offline, and is removed at the end.\n")?;
+    let mut interrupts = Interrupts::catch()?;
+    let folder = tempfile::Builder::new()
+        .prefix("valetkey-demo-")
+        .tempdir()
+        .map_err(|e| Problem::new(ProblemCode::Internal, format!("No temporary folder can be made: {e}.")))?;
+    output::say("Valetkey demo. Everything below happens on this machine, offline, and is removed at the end.\n\n")?;
     let (twin, token) = forge().await?;
     output::say(&format!("1. A GitLab-like forge is up at {} with the repository {REPOSITORY}.", twin.url()))?;
     let (house, server) = private_server(folder.path()).await?;
@@ -75,7 +75,7 @@ async fn show(
     let who = output::one_line(&view.account.username);
     output::say(&format!("3. Connected {} as {who} with a personal access token.", view.provider))?;
 
-    output::say(&format!("4. A session: \"{TASK}\" in {REPOSITORY}, to be pushed to {BRANCH}.\n"))?;
+    output::say(&format!("4. A session: \"{TASK}\" in {REPOSITORY}, to be pushed to {BRANCH}.\n\n"))?;
     let session = json!({
         "task": TASK,
         "repositories": [{ "url": twin.clone_url(REPOSITORY), "pushBranch": BRANCH }],

@@ -107,7 +107,11 @@ fn data_dir(folder: &Path) -> Finding {
         return Finding::fail(CHECK, format!("{shown} is not a folder"), "Set data_dir to a folder.");
     }
     if let Err(why) = tempfile::tempfile_in(folder) {
-        return Finding::fail(CHECK, format!("{shown} can't be written: {why}"), "Give it to the user who runs Valetkey.");
+        return Finding::fail(
+            CHECK,
+            format!("{shown} can't be written: {why}"),
+            "Give it to the user who runs Valetkey.",
+        );
     }
     if found.mode() & 0o077 != 0 {
         let detail = format!("{shown} may be read by others (mode {:o})", found.mode() & 0o777);
@@ -132,7 +136,9 @@ fn master_key(settings: &Settings) -> Finding {
         }
         Ok(_) => match std::fs::File::open(file) {
             Ok(_) => Finding::ok(CHECK, format!("{shown}, readable and private")),
-            Err(why) => Finding::fail(CHECK, format!("{shown} can't be read: {why}"), "Give it to the user who runs Valetkey."),
+            Err(why) => {
+                Finding::fail(CHECK, format!("{shown} can't be read: {why}"), "Give it to the user who runs Valetkey.")
+            }
         },
     }
 }
@@ -173,7 +179,9 @@ fn extra_ca(settings: &Settings) -> Finding {
     match (wiring::outbound(settings), &settings.extra_ca_file) {
         (Ok(_), None) => Finding::ok(CHECK, "the system's"),
         (Ok(_), Some(file)) => Finding::ok(CHECK, format!("the system's and {}", file.display())),
-        (Err(problem), _) => Finding::fail(CHECK, problem.detail, "Set extra_ca_file to a PEM bundle, or leave it out."),
+        (Err(problem), _) => {
+            Finding::fail(CHECK, problem.detail, "Set extra_ca_file to a PEM bundle, or leave it out.")
+        }
     }
 }
 
@@ -186,7 +194,9 @@ fn port(settings: &Settings) -> Finding {
             format!("something listens on {} already", settings.listen),
             "Fine if it is this Valetkey's server; otherwise set listen.",
         ),
-        Err(why) => Finding::fail(CHECK, format!("{}: {why}", settings.listen), "Set listen to an address of this machine."),
+        Err(why) => {
+            Finding::fail(CHECK, format!("{}: {why}", settings.listen), "Set listen to an address of this machine.")
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn carry_out(
         after: 0,
         asked_to_stop: false,
     };
-    let ended = following.to_the_end(interrupts).await;
+    let ended = following.until_the_end(interrupts).await;
     following.progress.finish();
     ended
 }
@@ -48,7 +48,7 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    async fn to_the_end(&mut self, interrupts: &mut Interrupts) -> Result<Value, Problem> {
+    async fn until_the_end(&mut self, interrupts: &mut Interrupts) -> Result<Value, Problem> {
         let mut failures = 0;
         loop {
             let before = self.after;

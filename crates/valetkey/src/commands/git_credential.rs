@@ -47,7 +47,7 @@ fn encoded(credential: &GitCredential) -> Result<String, CredentialError> {
     let response = Response {
         username: credential.git_user,
         password: credential.token.expose(),
-        password_expiry_utc: credential.expires_at.map(|end| end.as_second()),
+        password_expiry_utc: credential.expires_at.map(jiff::Timestamp::as_second),
     };
     response.encode()
 }

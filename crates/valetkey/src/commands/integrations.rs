@@ -8,7 +8,7 @@ use valetkey_seal::Secret;
 use super::{typed, typed_all, with_client};
 use crate::{
     cli::IntegrationsCommand,
-    client::{Client, query},
+    client::{Client, percent_encoded},
     context::Context,
     output::{self, Style, Table},
     token_input, wiring,
@@ -44,9 +44,9 @@ pub(crate) async fn integrations(context: &Context, command: Option<Integrations
             print_one(context, &client.patch(&one(&integration), &json!({ "alias": alias })).await?)
         }
         IntegrationsCommand::Resolve { repository, project, integration } => {
-            let mut path = format!("{BASE}/resolve?project={project}&url={}", query(&repository.to_string()));
+            let mut path = format!("{BASE}/resolve?project={project}&url={}", percent_encoded(&repository.to_string()));
             if let Some(integration) = integration {
-                path.push_str(&format!("&integration={}", query(&integration.to_string())));
+                path.push_str(&format!("&integration={}", percent_encoded(&integration.to_string())));
             }
             print_resolved(context, &repository, &client.get(&path).await?)
         }
@@ -60,7 +60,7 @@ fn renewal(token: &Secret<String>) -> Value {
 }
 
 fn one(integration: &IntegrationRef) -> String {
-    format!("{BASE}/{}", query(&integration.to_string()))
+    format!("{BASE}/{}", percent_encoded(&integration.to_string()))
 }
 
 fn action(integration: &IntegrationRef, action: &str) -> String {
@@ -78,7 +78,7 @@ async fn list(context: &Context, client: &Client) -> Result<(), Problem> {
         );
         for view in &views {
             let name = if view.is_default { format!("{} (default)", view.alias) } else { view.alias.to_string() };
-            table.row([
+            table.row(&[
                 name,
                 view.provider.to_string(),
                 view.account.username.clone(),
@@ -118,7 +118,9 @@ async fn disconnect(
         let who = output::one_line(&format!("{} ({} at {})", view.alias, view.provider, view.instance_url));
         let sessions = answer["sessions"].as_array().map_or(0, Vec::len);
         if sessions > 0 {
-            format!("Disconnected {who}. {sessions} running session(s) keep its credential to their end; then it is erased.")
+            format!(
+                "Disconnected {who}. {sessions} running session(s) keep its credential to their end; then it is erased."
+            )
         } else {
             format!("Disconnected {who}. Its credential is erased.")
         }

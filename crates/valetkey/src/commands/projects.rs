@@ -18,7 +18,7 @@ pub(crate) async fn projects(context: &Context, command: Option<ProjectsCommand>
             output::print(context.format, &json!({ "items": all }), || {
                 let mut table = Table::new(&["NAME"], "There is no project.");
                 for project in &all {
-                    table.row([project["name"].as_str().unwrap_or_default().to_owned()]);
+                    table.row(&[project["name"].as_str().unwrap_or_default().to_owned()]);
                 }
                 table.render(Style::of(&io::stdout()))
             })

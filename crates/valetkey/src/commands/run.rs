@@ -1,5 +1,6 @@
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use std::{io, time::Duration};
 use valetkey_model::{Problem, ProblemCode};
 
 use super::{follow, session_view::SessionView, typed};
@@ -14,15 +15,11 @@ use crate::{
 /// Runs one session in the foreground.
 pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, Problem> {
     let wanted = wanted(&args)?;
-    let mut interrupts = Interrupts::catch().map_err(no_signals)?;
+    let mut interrupts = Interrupts::catch()?;
     let client = context.client().await?;
     let outcome = follow::carry_out(&client, &args.project, &wanted, &mut interrupts).await;
     client.close(Duration::ZERO).await;
     report(context.format, &outcome?)
-}
-
-pub(super) fn no_signals(error: io::Error) -> Problem {
-    Problem::new(ProblemCode::Internal, format!("Signals can't be caught: {error}."))
 }
 
 /// The body with which the session is asked for.

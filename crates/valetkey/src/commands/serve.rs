@@ -1,14 +1,8 @@
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use tokio::{
-    net::TcpListener,
-    sync::oneshot,
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 use valetkey_model::{Problem, ProblemCode};
 
-use super::run::no_signals;
 use crate::{
     cli::ServeArgs,
     context::Context,
@@ -27,7 +21,7 @@ const REQUESTS_END_WITHIN: Duration = Duration::from_secs(2);
 pub(crate) async fn serve(context: &Context, args: ServeArgs) -> Result<(), Problem> {
     let flags = Layer { listen: args.listen, public_url: args.public_url, agent: args.agent, ..Layer::default() };
     let settings = context.settings_with(flags)?;
-    let mut interrupts = Interrupts::catch().map_err(no_signals)?;
+    let mut interrupts = Interrupts::catch()?;
     let (listener, address) = listen(settings.listen).await?;
     let foundation = Foundation::lay(settings).await?;
     let first = foundation.store.first_start(wiring::now()).await?;
@@ -41,7 +35,7 @@ pub(crate) async fn serve(context: &Context, args: ServeArgs) -> Result<(), Prob
     let mut text = format!("Valetkey is up at {public_url}");
     if first {
         let link = house.app.sign_in_link().await?;
-        text.push_str(&format!("\nSign in, once and soon, with {link}"));
+        text.push_str(&format!("\nSign in, once and within 15 minutes: {link}"));
     }
     output::say(&text)?;
     interrupts.next().await;
@@ -90,9 +84,7 @@ impl Serving {
     }
 }
 
-fn ended(stopped: oneshot::Receiver<()>) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        // Also when the sender is gone: nobody could stop the server any more.
-        let _ = stopped.await;
-    }
+async fn ended(stopped: oneshot::Receiver<()>) {
+    // Also when the sender is gone: nobody could stop the server any more.
+    let _ = stopped.await;
 }

@@ -28,7 +28,9 @@ pub(crate) async fn sessions(context: &Context, command: Option<SessionsCommand>
         SessionsCommand::Logs { session, follow } => logs(context.format, client, &session, follow).await,
         SessionsCommand::Stop(args) => {
             let record: Value = client.post(&format!("{}/stop", path(&args)), &json!({})).await?;
-            output::print(context.format, &record, || "The session was asked to stop; its agent gets ten seconds.".into())
+            output::print(context.format, &record, || {
+                "The session was asked to stop; its agent gets ten seconds.".into()
+            })
         }
         SessionsCommand::Rm(args) => {
             let answer = client.delete(&path(&args)).await?;
@@ -63,7 +65,7 @@ fn table(views: &[SessionView]) -> String {
     let mut table = Table::new(&["ID", "PROJECT", "PHASE", "STARTED", "REPOSITORIES", "TASK"], NO_SESSIONS);
     for view in views {
         let repositories: Vec<&str> = view.repositories.iter().map(|run| run.url.path()).collect();
-        table.row([
+        table.row(&[
             view.id.to_string(),
             view.project.to_string(),
             view.phase.to_string(),
@@ -125,22 +127,23 @@ async fn logs(format: Format, client: &Client, args: &SessionArgs, follow: bool)
     let view: SessionView = client.get(&path(args)).await?;
     let to_the_end = follow || view.phase.is_final();
     let mut events = client.events(&format!("{}/events", path(args)), 0).await?;
-    let mut pieces = [LogStream::Platform, LogStream::Stdout, LogStream::Stderr].map(|stream| (stream, Tamed::default()));
+    let mut pieces =
+        [LogStream::Platform, LogStream::Stdout, LogStream::Stderr].map(|stream| (stream, Tamed::default()));
     loop {
-        let next = if to_the_end {
-            events.next().await?
-        } else {
-            timeout(QUIET, events.next()).await.unwrap_or(Ok(None))?
-        };
+        let next =
+            if to_the_end { events.next().await? } else { timeout(QUIET, events.next()).await.unwrap_or(Ok(None))? };
         let Some(event) = next else { return Ok(()) };
-        match (format, &event.body) {
+        let text = match (format, &event.body) {
             (Format::Table, EventBody::Log { stream, text }) if output::for_people() => {
-                let piece = pieces.iter_mut().find(|(of, _)| of == stream).map(|(_, tamed)| tamed.next(text));
-                output::say_part(&piece.unwrap_or_default())?;
+                let tamed = pieces.iter_mut().find(|(of, _)| of == stream);
+                tamed.map(|(_, tamed)| tamed.next(text)).unwrap_or_default()
             }
-            (Format::Table, EventBody::Log { text, .. }) => output::say_part(text)?,
-            (Format::Table, _) => {}
-            (Format::Json | Format::Yaml, _) => output::say(&serde_json::to_string(&event).unwrap_or_default())?,
+            (Format::Table, EventBody::Log { text, .. }) => text.clone(),
+            (Format::Table, _) => continue,
+            (Format::Json | Format::Yaml, _) => serde_json::to_string(&event).unwrap_or_default() + "\n",
+        };
+        if !output::say_part(&text)? {
+            return Ok(());
         }
     }
 }

@@ -33,7 +33,9 @@ pub(crate) async fn tokens(context: &Context, command: Option<TokensCommand>) ->
         TokensCommand::Create { name, expires } => create(context, client, &name, expires).await,
         TokensCommand::Revoke { token } => {
             let answer = client.delete(&format!("{BASE}/{token}")).await?;
-            output::print(context.format, &answer, || format!("Revoked {token}. Whoever used it is refused from now on."))
+            output::print(context.format, &answer, || {
+                format!("Revoked {token}. Whoever used it is refused from now on.")
+            })
         }
     })
     .await
@@ -50,7 +52,7 @@ async fn list(context: &Context, client: &Client) -> Result<(), Problem> {
         );
         for view in &views {
             let never = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| output::when(at, now));
-            table.row([
+            table.row(&[
                 view.name.clone(),
                 output::when(view.created_at, now),
                 never(view.expires_at),
@@ -66,15 +68,16 @@ async fn list(context: &Context, client: &Client) -> Result<(), Problem> {
 async fn create(context: &Context, client: &Client, name: &str, expires: Option<Duration>) -> Result<(), Problem> {
     let mut body = json!({ "name": name });
     if let Some(after) = expires {
-        let end = wiring::now().checked_add(after).map_err(|_| {
-            Problem::new(ProblemCode::InvalidInput, "--expires is beyond the end of the calendar.")
-        })?;
+        let end = wiring::now()
+            .checked_add(after)
+            .map_err(|_| Problem::new(ProblemCode::InvalidInput, "--expires is beyond the end of the calendar."))?;
         body["expiresAt"] = json!(end);
     }
     let made: Value = client.post(BASE, &body).await?;
     let view: TokenView = typed(&made)?;
     output::print(context.format, &made, || {
-        let end = view.expires_at.map_or_else(|| "until revoked".to_owned(), |end| format!("until {}", output::day(end)));
+        let end =
+            view.expires_at.map_or_else(|| "until revoked".to_owned(), |end| format!("until {}", output::day(end)));
         output::note(&output::one_line(&format!("API token '{}', good {end}; it is shown this once:", view.name)));
         made["token"].as_str().unwrap_or_default().to_owned()
     })

@@ -9,7 +9,7 @@ mod yaml;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
-use valetkey_model::Problem;
+use valetkey_model::{Problem, ProblemCode};
 
 use crate::cli::Format;
 
@@ -31,17 +31,16 @@ pub(crate) fn print<T: Serialize>(format: Format, value: &T, table: impl FnOnce(
 /// Prints a text on standard output, ended by a newline.
 pub(crate) fn say(text: &str) -> Result<(), Problem> {
     let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    say_part(&format!("{text}{newline}"))
+    say_part(&format!("{text}{newline}")).map(drop)
 }
 
-/// Prints a piece of a text on standard output. That nobody reads on (`| head`) is no error.
-pub(crate) fn say_part(text: &str) -> Result<(), Problem> {
+/// Prints a piece of a text on standard output; the answer is whether anybody reads on (`| head` does not).
+pub(crate) fn say_part(text: &str) -> Result<bool, Problem> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Problem::new(valetkey_model::ProblemCode::Internal, format!("Standard output can't be written: {e}.")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Problem::new(ProblemCode::Internal, format!("Standard output can't be written: {e}."))),
     }
 }
 
@@ -83,8 +82,6 @@ pub(crate) fn for_people() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use valetkey_model::ProblemCode;
-
     use super::*;
 
     #[test]

@@ -34,7 +34,15 @@ impl Progress {
     pub(crate) fn new() -> Self {
         let live = io::stderr().is_terminal();
         let style = Style::of(&io::stderr());
-        Self { live, style, step: None, stdout: Tamed::default(), stderr: Tamed::default(), at_line_start: true, frame: 0 }
+        Self {
+            live,
+            style,
+            step: None,
+            stdout: Tamed::default(),
+            stderr: Tamed::default(),
+            at_line_start: true,
+            frame: 0,
+        }
     }
 
     /// Shows an event.
@@ -57,9 +65,9 @@ impl Progress {
     pub(crate) fn tick(&mut self) {
         let Some(running) = self.step.as_ref().filter(|_| self.live && self.at_line_start) else { return };
         self.frame = (self.frame + 1) % FRAMES.len();
-        let time = took(Duration::from_secs(running.shown.elapsed().as_secs()));
-        let time = if running.shown.elapsed().as_secs() == 0 { String::new() } else { format!("  {time}") };
-        let text = format!("\r\u{1b}[K{} {}{}", FRAMES[self.frame], title(running.step), self.style.dim(&time));
+        let seconds = running.shown.elapsed().as_secs();
+        let time = if seconds == 0 { String::new() } else { self.style.dim(&format!("  {seconds} s")) };
+        let text = format!("\r\u{1b}[K{} {}{time}", FRAMES[self.frame], title(running.step));
         self.write(&text);
     }
 

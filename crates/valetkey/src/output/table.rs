@@ -14,7 +14,7 @@ impl Table {
     }
 
     /// Adds a row, a cell per column. What others wrote is shown on one line, without characters that deceive.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    pub(crate) fn row<const N: usize>(&mut self, cells: &[String; N]) {
         debug_assert_eq!(N, self.heading.len(), "a cell per column");
         self.rows.push(cells.iter().map(|cell| one_line(cell)).collect());
     }
@@ -57,8 +57,8 @@ mod tests {
     fn columns_are_aligned_and_nothing_trails() {
         let mut table = Table::new(&["ID", "NAME"], "None.");
         assert_eq!(table.render(Style::plain()), "None.");
-        table.row(["1".into(), "a\nb\u{1b}[31m".into()]);
-        table.row(["long".into(), String::new()]);
+        table.row(&["1".into(), "a\nb\u{1b}[31m".into()]);
+        table.row(&["long".into(), String::new()]);
         assert_eq!(table.render(Style::plain()), "ID    NAME\n1     a b�[31m\nlong");
     }
 

@@ -53,16 +53,27 @@ mod tests {
     #[test]
     fn nesting_and_quoting() {
         let value = json!({
-            "items": [{"id": "a1", "tags": ["x", "no"], "none": null, "deep": {"n": 1}}, "text: with colon", []],
-            "when": "2026-01-01T00:00:00Z",
+            "a_list": [{"deep": {"m": 1}, "id": "a1", "none": null, "tags": ["x", "no"]}, "text: with colon", []],
             "empty": {},
             "more": "a\nb",
+            "when": "2026-01-01T00:00:00Z",
         });
-        assert_eq!(
-            of(&value),
-            "items:\n  - id: a1\n    tags:\n      - x\n      - \"no\"\n    none: null\n    deep:\n      n: 1\n  \
-             - \"text: with colon\"\n  - []\nwhen: \"2026-01-01T00:00:00Z\"\nempty: {}\nmore: \"a\\nb\"\n"
-        );
+        let wanted = r#"
+a_list:
+  - deep:
+      m: 1
+    id: a1
+    none: null
+    tags:
+      - x
+      - "no"
+  - "text: with colon"
+  - []
+empty: {}
+more: "a\nb"
+when: "2026-01-01T00:00:00Z"
+"#;
+        assert_eq!(of(&value), wanted.trim_start());
         assert_eq!(of(&json!([])), "[]\n");
         assert_eq!(of(&json!([{"a": 1}, {"a": 2}])), "- a: 1\n- a: 2\n");
         assert_eq!(of(&json!("x")), "x\n");

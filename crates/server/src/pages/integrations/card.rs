@@ -83,7 +83,7 @@ fn advice(status: Status) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::pages) mod tests {
     use jiff::SignedDuration;
     use valetkey_model::{Account, AuthMethod, CheckOutcome, OwnerScope, ProblemCode, ProviderKind, UserId};
 

@@ -97,7 +97,7 @@ pub(super) mod tests {
         hostile.account.name = Some("</h3><img src=x onerror=alert(1)>\u{202e}".to_owned());
         let page = html(ListView::new(vec![hostile], tests::now()));
         assert!(!page.contains("<script>alert") && !page.contains("<img src=x") && !page.contains('\u{202e}'));
-        assert!(page.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt;") && page.contains("⟨U+202E⟩"), "{page}");
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && page.contains("⟨U+202E⟩"), "{page}");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use valetkey_model::{Integration, IntegrationId, IntegrationRef, Problem};
 use crate::{App, auth::Caller, route::Row};
 
 pub(super) use card::in_trouble;
+#[cfg(test)]
+pub(super) use card::tests;
+pub(super) use connect::sentence;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![

@@ -1,0 +1,454 @@
+// Everything here is a convenience: without it the pages work with plain links and forms.
+"use strict";
+
+// The theme is set before the page is drawn.
+const THEMES = ["system", "light", "dark"];
+const root = document.documentElement;
+
+function theme() {
+  try {
+    const stored = localStorage.getItem("theme");
+    return THEMES.includes(stored) ? stored : "system";
+  } catch {
+    return "system";
+  }
+}
+
+function applyTheme(name) {
+  if (name === "system") delete root.dataset.theme;
+  else root.dataset.theme = name;
+  const word = document.getElementById("theme-word");
+  if (word) word.textContent = name[0].toUpperCase() + name.slice(1) + " theme";
+}
+
+applyTheme(theme());
+
+document.addEventListener("DOMContentLoaded", () => {
+  themeButton();
+  notice();
+  fresh(document);
+  dialogs();
+  busyButtons();
+  repositoryRows();
+  liveParts();
+  sessionLog();
+  setInterval(() => clocks(document), 1000);
+});
+
+function themeButton() {
+  const button = document.getElementById("theme");
+  if (!button) return;
+  button.hidden = false;
+  applyTheme(theme());
+  button.addEventListener("click", () => {
+    const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+    try {
+      localStorage.setItem("theme", next);
+    } catch {
+      // It then holds for this page only.
+    }
+    applyTheme(next);
+  });
+}
+
+// Word of what was done is shown once, not after a reload.
+function notice() {
+  const url = new URL(location.href);
+  if (!url.searchParams.has("did")) return;
+  url.searchParams.delete("did");
+  history.replaceState(null, "", url);
+}
+
+// What has to be done for a part of the page that was just put in.
+function fresh(part) {
+  for (const time of part.querySelectorAll("time[datetime]")) {
+    time.title = new Date(time.dateTime).toLocaleString() + " (" + time.title + ")";
+  }
+  for (const input of part.querySelectorAll("[data-instance]")) {
+    const link = input.form.querySelector("[data-token-path]");
+    const point = () => {
+      let base = input.dataset.instance;
+      try {
+        const typed = new URL(input.value.trim());
+        if (/^https?:$/.test(typed.protocol)) base = typed.origin;
+      } catch {
+        // Not an address yet.
+      }
+      if (link) link.href = base + link.dataset.tokenPath;
+    };
+    input.addEventListener("input", point);
+    point();
+  }
+}
+
+// The same words as the server's.
+function ago(seconds) {
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return Math.floor(seconds / 60) + " min ago";
+  if (seconds < 86400) return Math.floor(seconds / 3600) + " h ago";
+  const days = Math.floor(seconds / 86400);
+  return days < 30 ? days + (days === 1 ? " day ago" : " days ago") : null;
+}
+
+function span(seconds) {
+  const pair = (large, unit, small, smallUnit) => large + " " + unit + (small ? " " + small + " " + smallUnit : "");
+  if (seconds < 60) return Math.max(0, Math.floor(seconds)) + " s";
+  if (seconds < 3600) return pair(Math.floor(seconds / 60), "min", Math.floor(seconds % 60), "s");
+  if (seconds < 86400) return pair(Math.floor(seconds / 3600), "h", Math.floor((seconds % 3600) / 60), "min");
+  return pair(Math.floor(seconds / 86400), "d", Math.floor((seconds % 86400) / 3600), "h");
+}
+
+function clocks(part) {
+  const since = (text) => (Date.now() - new Date(text)) / 1000;
+  const put = (node, text) => {
+    if (text && node.textContent !== text) node.textContent = text;
+  };
+  for (const node of part.querySelectorAll("[data-since]")) put(node, span(since(node.dataset.since)));
+  for (const node of part.querySelectorAll("time[data-ago]")) put(node, ago(since(node.dateTime)));
+}
+
+async function fetchPage(url) {
+  const response = await fetch(url, { headers: { accept: "text/html" } });
+  if (!response.ok || response.redirected) throw new Error("HTTP " + response.status);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
+// Links to small pages open them as dialogs.
+function dialogs() {
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest("a[data-dialog]");
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    try {
+      const panel = (await fetchPage(link.href)).querySelector("[data-panel]");
+      showDialog(document.importNode(panel, true), link);
+    } catch {
+      location.href = link.href;
+    }
+  });
+}
+
+function showDialog(panel, opener) {
+  const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-labelledby", "dialog-heading");
+  panel.removeAttribute("aria-labelledby");
+  panel.querySelector("h1").id = "dialog-heading";
+  dialog.append(panel);
+  document.body.append(dialog);
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) {
+      event.preventDefault();
+      dialog.close();
+    }
+  });
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    opener.focus();
+  });
+  fresh(panel);
+  dialog.showModal();
+  (panel.querySelector("[autofocus], [data-first], input:not([type=hidden])") || dialog).focus();
+}
+
+// A form is sent once; its button says that something happens.
+function busyButtons() {
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (event.target.dataset.sent) return event.preventDefault();
+    event.target.dataset.sent = "true";
+    if (button && button.dataset.busy) {
+      button.setAttribute("aria-busy", "true");
+      button.textContent = button.dataset.busy;
+    }
+  });
+  // Coming back by the browser's history finds the form as it was.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+}
+
+function repositoryRows() {
+  const box = document.getElementById("repositories");
+  if (!box) return;
+  const renumber = () => {
+    const rows = [...box.children];
+    rows.forEach((row, n) => {
+      row.querySelector("[data-number]").textContent = "Repository " + (n + 1);
+      for (const field of row.querySelectorAll("input, select")) {
+        const id = field.id.replace(/\d+$/, n);
+        row.querySelector(`label[for="${field.id}"]`).htmlFor = id;
+        field.id = id;
+      }
+      const remove = row.querySelector(".remove");
+      remove.value = n;
+      remove.hidden = rows.length === 1;
+      remove.querySelector(".sr").textContent = " repository " + (n + 1);
+    });
+  };
+  box.form = box.closest("form");
+  box.form.addEventListener("click", (event) => {
+    const button = event.target.closest("button[name]");
+    if (!button) return;
+    if (button.name === "add") {
+      event.preventDefault();
+      const row = box.lastElementChild.cloneNode(true);
+      for (const problem of row.querySelectorAll(".field-problem")) problem.remove();
+      for (const field of row.querySelectorAll("input, select")) {
+        field.value = "";
+        field.removeAttribute("aria-invalid");
+        field.removeAttribute("aria-describedby");
+      }
+      // Set first: two labels must never point at one field.
+      for (const node of row.querySelectorAll("[id]")) node.id = node.id.replace(/\d+$/, "9999");
+      for (const label of row.querySelectorAll("label")) label.htmlFor = label.htmlFor.replace(/\d+$/, "9999");
+      box.append(row);
+      renumber();
+      row.querySelector("input").focus();
+    } else if (button.name === "remove" && box.children.length > 1) {
+      event.preventDefault();
+      button.closest("fieldset").remove();
+      renumber();
+      box.querySelector("input").focus();
+    }
+  });
+}
+
+// Parts of lists that are under way are fetched anew while somebody looks.
+function liveParts() {
+  const part = document.querySelector("div[data-live]");
+  if (!part || !part.dataset.live) return;
+  const again = async () => {
+    if (document.hidden || part.contains(document.activeElement) || document.querySelector("dialog")) return;
+    try {
+      const next = (await fetchPage(location.href)).querySelector("div[data-live]");
+      part.replaceChildren(...document.importNode(next, true).childNodes);
+      fresh(part);
+      if (!next.dataset.live) clearInterval(timer);
+    } catch {
+      // The next turn may do better.
+    }
+  };
+  const timer = setInterval(again, Number(part.dataset.live) * 1000);
+}
+
+// Output for terminals as lines of styled text: what `ansi.rs` does, for what comes live.
+const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+const visible = (text) => text.replace(HIDDEN, (c) => "\u27e8U+" + c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0") + "\u27e9");
+
+class Terminal {
+  constructor(node) {
+    this.node = node;
+    this.style = { colour: null, flags: new Set() };
+    this.carry = "";
+    this.restart = false;
+  }
+
+  // Writes a piece; `line` makes a node for a new line.
+  write(piece, line) {
+    const text = this.carry + piece;
+    const token = /\x1b\[([\x20-\x3f]*)([\x40-\x7e])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^[\]PX^_]|\r\n|\r|\n|\x07|[^\x1b\r\n\x07]+/gy;
+    let at = 0;
+    for (let match = token.exec(text); match; match = token.exec(text)) {
+      // A return at the very end may belong to a line feed that has not come yet.
+      if (match[0] === "\r" && token.lastIndex === text.length) break;
+      at = token.lastIndex;
+      this.take(match, line);
+    }
+    const rest = text.slice(at);
+    // An escape sequence that is not whole waits for the rest; one that never ends is thrown away.
+    this.carry = rest.length < 4096 ? rest : "";
+  }
+
+  take([token, parameters, final], line) {
+    if (token === "\n" || token === "\r\n") {
+      if (!this.node) this.node = line();
+      this.node = null;
+      this.restart = false;
+    } else if (token === "\r") {
+      this.restart = true;
+    } else if (final === "m" && !/^[?<>]/.test(parameters)) {
+      this.sgr(parameters.split(/[;:]/).map(Number));
+    } else if (token[0] !== "\x1b" && token !== "\x07") {
+      this.text(token, line);
+    }
+  }
+
+  text(text, line) {
+    if (!this.node) this.node = line();
+    if (this.restart) this.node.replaceChildren();
+    this.restart = false;
+    const room = 4000 - this.node.textContent.length;
+    if (room <= 0) return;
+    const shown = visible(text.length > room ? text.slice(0, room) + "\u2026" : text);
+    const classes = [...(this.style.colour === null ? [] : ["c" + this.style.colour]), ...this.style.flags];
+    if (!classes.length) return this.node.append(shown);
+    const piece = document.createElement("span");
+    piece.className = classes.join(" ");
+    piece.textContent = shown;
+    this.node.append(piece);
+  }
+
+  sgr(codes) {
+    const { flags } = this.style;
+    for (let n = 0; n < codes.length; n++) {
+      const code = codes[n];
+      if (code === 0) {
+        this.style.colour = null;
+        flags.clear();
+      } else if (code >= 1 && code <= 4) flags.add("bdiu"[code - 1]);
+      else if (code === 22) ["b", "d"].forEach((flag) => flags.delete(flag));
+      else if (code === 23) flags.delete("i");
+      else if (code === 24) flags.delete("u");
+      else if (code >= 30 && code <= 37) this.style.colour = code - 30;
+      else if (code >= 90 && code <= 97) this.style.colour = code - 82;
+      else if (code === 39) this.style.colour = null;
+      else if (code === 38 || code === 48) {
+        const small = codes[n + 1] === 5 && codes[n + 2] < 16 ? codes[n + 2] : null;
+        if (code === 38) this.style.colour = small;
+        n += codes[n + 1] === 5 ? 2 : 4;
+      }
+    }
+  }
+}
+
+const MOST_LINES = 5000;
+
+function sessionLog() {
+  const log = document.getElementById("log");
+  if (!log) return;
+  const tools = document.querySelector(".log-tools");
+  const follow = document.getElementById("log-follow");
+  const wrap = document.getElementById("log-wrap");
+  tools.hidden = false;
+
+  const toEnd = () => {
+    if (follow.checked) log.scrollTop = log.scrollHeight;
+  };
+  wrap.addEventListener("change", () => log.classList.toggle("wrap", wrap.checked));
+  if (matchMedia("(max-width: 760px)").matches) wrap.click();
+  follow.addEventListener("change", toEnd);
+  // Scrolling up is a wish to read; scrolling to the end is one to follow.
+  log.addEventListener("wheel", () => requestAnimationFrame(() => {
+    follow.checked = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  }), { passive: true });
+  const search = logSearch(log);
+  toEnd();
+  if ("live" in log.dataset) followSession(log, search, toEnd);
+}
+
+function logSearch(log) {
+  const input = document.getElementById("log-search");
+  const found = document.getElementById("log-found");
+  const matches = (line) => line.textContent.toLowerCase().includes(input.value.toLowerCase());
+  const highlight = () => {
+    if (!window.Highlight) return;
+    const ranges = [];
+    const wanted = input.value.toLowerCase();
+    const walker = document.createTreeWalker(log, NodeFilter.SHOW_TEXT);
+    while (wanted && ranges.length < 2000 && walker.nextNode()) {
+      const text = walker.currentNode.data.toLowerCase();
+      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
+        const range = new Range();
+        range.setStart(walker.currentNode, at);
+        range.setEnd(walker.currentNode, at + wanted.length);
+        ranges.push(range);
+      }
+    }
+    CSS.highlights.set("log", new Highlight(...ranges));
+  };
+  const update = () => {
+    log.classList.toggle("filtered", Boolean(input.value));
+    let count = 0;
+    for (const line of log.children) {
+      const hit = Boolean(input.value) && matches(line);
+      line.classList.toggle("hit", hit);
+      count += hit;
+    }
+    found.textContent = input.value ? count + (count === 1 ? " line" : " lines") : "";
+    highlight();
+  };
+  let timer;
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(update, 120);
+  };
+  input.addEventListener("input", soon);
+  return () => input.value && soon();
+}
+
+function followSession(log, search, toEnd) {
+  const state = document.getElementById("log-state");
+  const cut = document.getElementById("log-cut");
+  const open = (source) => log.querySelector(`.line.${source}[data-open]`);
+  const terminals = Object.fromEntries(["platform", "stdout", "stderr"].map((name) => [name, new Terminal(open(name))]));
+  let waiting = [];
+
+  const draw = () => {
+    const batch = waiting;
+    waiting = [];
+    const added = document.createDocumentFragment();
+    for (const { stream, text } of batch) {
+      terminals[stream]?.write(text, () => {
+        const line = document.createElement("div");
+        line.className = "line " + stream;
+        added.append(line);
+        return line;
+      });
+    }
+    log.append(added);
+    for (let extra = log.children.length - MOST_LINES; extra > 0; extra--) {
+      log.firstElementChild.remove();
+      cut.hidden = false;
+    }
+    if (log.children.length) state.textContent = "";
+    search();
+    toEnd();
+  };
+
+  const source = new EventSource(log.dataset.events + "?after=" + log.dataset.last);
+  source.addEventListener("message", (message) => {
+    const event = JSON.parse(message.data);
+    if (event.type !== "log") return refreshOverview(log.dataset.overview);
+    if (waiting.push(event) === 1) requestAnimationFrame(draw);
+    // A page in the background is not drawn; it must not gather without end either.
+    if (waiting.length > 500) draw();
+  });
+  source.addEventListener("end", () => {
+    source.close();
+    refreshOverview(log.dataset.overview);
+    if (!log.children.length && !waiting.length) state.textContent = "There was no output.";
+  });
+  source.addEventListener("problem", (message) => {
+    source.close();
+    state.textContent = JSON.parse(message.data).detail;
+  });
+  source.addEventListener("error", () => {
+    const closed = source.readyState === EventSource.CLOSED;
+    state.textContent = closed ? "The connection is lost. Reload the page to go on." : "Connecting again…";
+  });
+  source.addEventListener("open", () => {
+    if (state.textContent === "Connecting again…") state.textContent = "";
+  });
+}
+
+// Everything but the log comes from the server again when a step or phase changes; several changes at once make one.
+let overviewWanted = false;
+
+async function refreshOverview(url) {
+  if (overviewWanted) return;
+  overviewWanted = true;
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  overviewWanted = false;
+  try {
+    const next = (await fetchPage(url)).getElementById("overview");
+    const now = document.getElementById("overview");
+    const focused = now.contains(document.activeElement) ? document.activeElement.id : "";
+    const unfolded = now.querySelector("details[open]");
+    next.querySelector("details").open = Boolean(unfolded);
+    now.replaceWith(document.importNode(next, true));
+    fresh(document.getElementById("overview"));
+    if (focused) (document.getElementById(focused) || document.getElementById("again")).focus();
+  } catch {
+    // The next change, or a reload, shows it.
+  }
+}

@@ -1,0 +1,108 @@
+//! What wants attention, what is under way, what happened last.
+
+use axum::{extract::State, response::IntoResponse};
+use jiff::Timestamp;
+use serde::Serialize;
+use valetkey_model::{Integration, Phase, Session};
+
+use super::{
+    frame::{Frame, Section},
+    integrations::in_trouble,
+    render::{Page, View},
+    sessions::Item,
+    words::Badge,
+};
+use crate::{App, auth::Caller, problem::Answer, route::Row};
+
+/// How many sessions are looked at, and how many of those that are over are shown.
+const LOOKED_AT: u32 = 50;
+const SHOWN: usize = 5;
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![Row::get("/", show).page()]
+}
+
+#[derive(Debug, Serialize)]
+struct HomeView {
+    connected: bool,
+    trouble: Vec<Trouble>,
+    running: Vec<Item>,
+    failed: Vec<Item>,
+    recent: Vec<Item>,
+    live: bool,
+}
+
+impl View for HomeView {
+    const TEMPLATE: &'static str = "home.html";
+}
+
+/// An integration that somebody should look at.
+#[derive(Debug, Serialize)]
+struct Trouble {
+    id: String,
+    alias: String,
+    provider: &'static str,
+    status: Badge,
+    reason: String,
+}
+
+impl HomeView {
+    fn new(integrations: &[Integration], sessions: &[Session], now: Timestamp) -> Self {
+        let trouble = |integration: &Integration| {
+            let (status, reason) = in_trouble(integration, now)?;
+            let (id, alias) = (integration.id.to_string(), integration.alias.to_string());
+            Some(Trouble { id, alias, provider: integration.provider.name(), status, reason })
+        };
+        let some = |wanted: &dyn Fn(Phase) -> bool| -> Vec<Item> {
+            let wanted = sessions.iter().filter(|session| wanted(session.phase));
+            wanted.take(SHOWN).map(|session| Item::new(session, now)).collect()
+        };
+        let running = some(&|phase| !phase.is_final());
+        Self {
+            connected: !integrations.is_empty(),
+            trouble: integrations.iter().filter_map(trouble).collect(),
+            live: !running.is_empty(),
+            running,
+            failed: some(&|phase| phase == Phase::Failed),
+            recent: some(&|phase| matches!(phase, Phase::Completed | Phase::Stopped)),
+        }
+    }
+}
+
+async fn show(State(app): State<App>, caller: Caller) -> Answer<impl IntoResponse> {
+    let integrations = app.integrations.list(&caller.user, None).await?;
+    let mut sessions = app.engine.sessions(None, LOOKED_AT, None).await?;
+    sessions.retain(|session| session.owner == caller.user);
+    let frame = Frame::new(&app, &caller, Section::Home, "Home");
+    Ok(Page::new(frame, HomeView::new(&integrations, &sessions, app.now())))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use valetkey_model::ProviderKind;
+
+    use super::*;
+    use crate::pages::{
+        integrations::tests::{integration, now, revoked},
+        render::tests::html,
+        sessions::tests::session,
+    };
+
+    pub(crate) fn samples() -> Vec<(&'static str, String)> {
+        let integrations = [integration(1, ProviderKind::GitLab), revoked(2)];
+        let phases = [Phase::Running, Phase::Failed, Phase::Completed, Phase::Completed];
+        let sessions: Vec<_> = phases.into_iter().zip(1..).map(|(phase, n)| session(n, phase)).collect();
+        vec![
+            ("home", html(HomeView::new(&integrations, &sessions, now()))),
+            ("home_first_time", html(HomeView::new(&[], &[], now()))),
+            ("home_connected", html(HomeView::new(&integrations[..1], &[], now()))),
+        ]
+    }
+
+    #[test]
+    fn what_is_well_does_not_ask_for_attention() {
+        let view = HomeView::new(&[integration(1, ProviderKind::GitLab), revoked(2)], &[], now());
+        assert_eq!(view.trouble.iter().map(|trouble| &*trouble.alias).collect::<Vec<_>>(), ["Release bot"]);
+        assert!(!view.live);
+    }
+}

@@ -1,0 +1,227 @@
+//! A session's log as the page shows it at first, and as one text.
+
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use http::header;
+use serde::Serialize;
+use valetkey_model::{EventBody, LogStream, Problem, Session, SessionEvent, SessionId};
+
+use crate::{
+    App,
+    auth::Caller,
+    extract::Id,
+    pages::ansi::{Span, Terminal},
+    problem::Answer,
+};
+
+/// How many events of a log's beginning and of its end a page looks at.
+const FIRST: u32 = 100;
+const LAST: u32 = 200;
+/// How many lines, and how much text, of a log's end are in the page itself; the script fetches nothing older either.
+const LINES: usize = 400;
+const BYTES: usize = 40_000;
+/// A line longer than this is cut in the page.
+const LINE: usize = 4_000;
+
+/// The part of a session's events that its page needs: all, or the beginning and the end of a long log.
+pub(super) struct Excerpt {
+    pub(super) events: Vec<SessionEvent>,
+    gap: bool,
+}
+
+impl Excerpt {
+    pub(super) async fn read(app: &App, id: &SessionId) -> Result<Self, Problem> {
+        let last = app.store.last_seq(id).await?;
+        if last <= i64::from(FIRST + LAST) {
+            return Ok(Self { events: app.store.events_after(id, 0, FIRST + LAST).await?, gap: false });
+        }
+        let mut events = app.store.events_after(id, 0, FIRST).await?;
+        events.extend(app.store.events_after(id, last - i64::from(LAST), LAST).await?);
+        Ok(Self { events, gap: true })
+    }
+
+    /// The events behind the gap, if there is one.
+    fn tail(&self) -> &[SessionEvent] {
+        if self.gap { &self.events[FIRST as usize..] } else { &self.events }
+    }
+}
+
+#[cfg(test)]
+impl Excerpt {
+    pub(super) fn of(events: Vec<SessionEvent>) -> Self {
+        Self { events, gap: false }
+    }
+}
+
+/// The end of the log.
+#[derive(Debug, Serialize)]
+pub(super) struct LogView {
+    lines: Vec<Line>,
+    /// Whether something came before the first line.
+    cut: bool,
+    /// The event behind which the script goes on.
+    last: i64,
+    events: String,
+    live: bool,
+}
+
+/// A line of the log.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Line {
+    source: LogStream,
+    spans: Vec<Span>,
+    /// Whether its end has not come yet.
+    open: bool,
+}
+
+impl LogView {
+    pub(super) fn new(session: &Session, excerpt: &Excerpt) -> Self {
+        let (lines, dropped) = lines(excerpt.tail());
+        Self {
+            lines,
+            cut: dropped || excerpt.gap,
+            last: excerpt.events.last().map_or(0, |event| event.seq),
+            events: format!("/api/v1/projects/{}/sessions/{}/events", session.project, session.id),
+            live: !session.phase.is_final(),
+        }
+    }
+}
+
+/// The last lines of some events, and whether there were more.
+fn lines(events: &[SessionEvent]) -> (Vec<Line>, bool) {
+    let sources = [LogStream::Platform, LogStream::Stdout, LogStream::Stderr];
+    let mut terminals = sources.map(|source| (source, Terminal::default()));
+    let mut lines = Vec::new();
+    for event in events {
+        let EventBody::Log { stream, text } = &event.body else { continue };
+        let Some((source, terminal)) = terminals.iter_mut().find(|(source, _)| source == stream) else { continue };
+        terminal.push(text, |spans| lines.push(Line { source: *source, spans: short(spans), open: false }));
+    }
+    for (source, mut terminal) in terminals {
+        if !terminal.is_at_line_start() {
+            lines.push(Line { source, spans: short(terminal.rest()), open: true });
+        }
+    }
+    let mut room = BYTES;
+    let fits = lines.iter().rev().take(LINES).take_while(|line| {
+        let size = line.spans.iter().map(|span| span.text.len() + 20).sum::<usize>() + 60;
+        room.checked_sub(size).map(|rest| room = rest).is_some()
+    });
+    let dropped = lines.len() - fits.count();
+    lines.drain(..dropped);
+    (lines, dropped > 0)
+}
+
+/// Cuts what no window is wide enough for.
+fn short(mut spans: Vec<Span>) -> Vec<Span> {
+    let mut room = LINE;
+    for n in 0..spans.len() {
+        let text = &mut spans[n].text;
+        if text.len() > room {
+            text.truncate(text.floor_char_boundary(room));
+            text.push('…');
+            spans.truncate(n + 1);
+            break;
+        }
+        room -= text.len();
+    }
+    spans
+}
+
+/// The whole log so far as plain text.
+pub(super) async fn whole(State(app): State<App>, caller: Caller, Id(id): Id<SessionId>) -> Answer<Response> {
+    const PAGE: u32 = 200;
+    app.engine.session(&caller.user, &id).await?;
+    let pages = stream::try_unfold((app.store, id, 0), |(store, id, after)| async move {
+        let events = store.events_after(&id, after, PAGE).await?;
+        let Some(last) = events.last().map(|event| event.seq) else { return Ok(None) };
+        Ok::<_, valetkey_store::StoreError>(Some((text_of(&events), (store, id, last))))
+    });
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    Ok((headers, Body::from_stream(pages)).into_response())
+}
+
+fn text_of(events: &[SessionEvent]) -> String {
+    let text = |event: &SessionEvent| match &event.body {
+        EventBody::Log { text, .. } => Some(text.clone()),
+        EventBody::Phase { .. } | EventBody::Step { .. } => None,
+    };
+    events.iter().filter_map(text).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn log(pieces: &[(LogStream, &str)]) -> Vec<SessionEvent> {
+        let event = |((stream, text), seq): (&(LogStream, &str), i64)| SessionEvent {
+            seq,
+            at: Timestamp::UNIX_EPOCH,
+            body: EventBody::Log { stream: *stream, text: (*text).to_owned() },
+        };
+        pieces.iter().zip(1..).map(event).collect()
+    }
+
+    /// A log with something of everything.
+    pub(in crate::pages) fn sample(session: &Session) -> LogView {
+        let events = log(&[
+            (LogStream::Platform, "[GitLab] acme/web/app: 'john@gitlab.com' is the only User Global integration for https://gitlab.com.\n"),
+            (LogStream::Platform, "[GitLab] Using token glpat-*** for user john\n[GitLab] Cloning https://oauth2:***@gitlab.com/acme/web/app.git\n"),
+            (LogStream::Stdout, "I'll look at the settings page first.\n\x1b[1mPlan\x1b[0m\n  \x1b[32m✓\x1b[0m read \x1b[36msrc/settings.tsx\x1b[0m\n  \x1b[33m…\x1b[0m add a theme switch\n"),
+            (LogStream::Stderr, "npm \x1b[33mWARN\x1b[0m deprecated inflight@1.0.6: This module is not supported\n"),
+            (LogStream::Stdout, "<script>alert('log')</script>\nRunning tests: 10%\rRunning tests: 100%\n\x1b[32m42 passed\x1b[0m, \x1b[31m0 failed\x1b[0m\n"),
+            (LogStream::Platform, "[GitLab] Pushed feature/dark-mode (3f78685)\n"),
+        ]);
+        LogView::new(session, &Excerpt::of(events))
+    }
+
+    fn plain(lines: &[Line]) -> Vec<(LogStream, String, bool)> {
+        let text = |line: &Line| line.spans.iter().map(|span| &*span.text).collect::<String>();
+        lines.iter().map(|line| (line.source, text(line), line.open)).collect()
+    }
+
+    #[test]
+    fn streams_that_interrupt_each_other_keep_their_own_lines() {
+        use LogStream::{Stderr, Stdout};
+        let (lines, dropped) = lines(&log(&[(Stdout, "one "), (Stderr, "two\n"), (Stdout, "three\nfour")]));
+        let expected = [
+            (Stderr, "two".to_owned(), false),
+            (Stdout, "one three".to_owned(), false),
+            (Stdout, "four".to_owned(), true),
+        ];
+        assert_eq!(plain(&lines), expected);
+        assert!(!dropped);
+    }
+
+    #[test]
+    fn a_page_holds_the_end_of_a_long_log() {
+        let many = "line\n".repeat(LINES + 5);
+        let (found, dropped) = lines(&log(&[(LogStream::Stdout, &many)]));
+        assert_eq!((found.len(), dropped), (LINES, true));
+        let wide = format!("{}\n", "x".repeat(9_000)).repeat(60);
+        let (found, dropped) = lines(&log(&[(LogStream::Stdout, &wide)]));
+        assert!(found.len() < 12 && dropped, "{}", found.len());
+        assert!(found[0].spans[0].text.len() <= LINE + '…'.len_utf8());
+    }
+
+    #[test]
+    fn a_line_is_cut_where_it_gets_too_long() {
+        let span = |text: String| Span { classes: String::new(), text };
+        let cut = short(vec![span("a".repeat(LINE - 1)), span("éé".into()), span("b".into())]);
+        assert_eq!(cut.iter().skip(1).map(|span| &*span.text).collect::<Vec<_>>(), ["…"]);
+        assert_eq!(short(vec![span("…".into()), span("b".into())]).len(), 2);
+    }
+
+    #[test]
+    fn the_text_is_all_output_in_order() {
+        let mut events = log(&[(LogStream::Platform, "a\n"), (LogStream::Stderr, "b\n")]);
+        events.push(SessionEvent { body: EventBody::Phase { phase: valetkey_model::Phase::Failed }, ..events[0].clone() });
+        assert_eq!(text_of(&events), "a\nb\n");
+    }
+}

@@ -1,0 +1,104 @@
+//! Sessions: the list, the form for a new one, and the page of one with its live log.
+
+mod detail;
+mod draft;
+mod list;
+mod log;
+mod new;
+mod steps;
+mod stop;
+
+use crate::route::Row;
+
+pub(super) use list::Item;
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        Row::get("/sessions", list::show).page(),
+        Row::post("/sessions", new::create).page(),
+        Row::get("/sessions/new", new::show).page(),
+        Row::get("/sessions/{id}", detail::show).page(),
+        Row::get("/sessions/{id}/overview", detail::overview).page(),
+        Row::get("/sessions/{id}/log", log::whole).page(),
+        Row::get("/sessions/{id}/stop", stop::show).page(),
+        Row::post("/sessions/{id}/stop", stop::stop).page(),
+    ]
+}
+
+#[cfg(test)]
+pub(super) fn samples() -> Vec<(&'static str, String)> {
+    [list::tests::samples(), new::tests::samples(), detail::tests::samples(), stop::tests::samples()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use valetkey_model::{
+        Phase, Problem, ProblemCode, ProjectName, ProviderKind, RepositorySpec, Session, SessionSpec, UserId,
+    };
+
+    pub(in crate::pages) fn now() -> Timestamp {
+        "2026-11-21T09:30:00Z".parse().unwrap()
+    }
+
+    pub(in crate::pages) fn spec() -> SessionSpec {
+        let repository = |url: &str| RepositorySpec {
+            url: url.parse().unwrap(),
+            branch: Some("main".parse().unwrap()),
+            push_branch: Some("feature/dark-mode".parse().unwrap()),
+            integration: None,
+            allow_force: false,
+        };
+        SessionSpec {
+            task: "Add a dark mode to the settings page\n\nFollow the system's preference.".into(),
+            repositories: vec![
+                repository("https://gitlab.com/acme/web/app"),
+                repository("https://github.com/acme/design-tokens"),
+            ],
+            agent: vec!["claude".into(), "-p".into(), "{task}".into()],
+            timeout_seconds: 3600,
+            pull_request: true,
+            keep_workspace: false,
+        }
+    }
+
+    /// A session that came to `phase` three minutes and twenty seconds after it was asked for.
+    pub(in crate::pages) fn session(n: u8, phase: Phase) -> Session {
+        let created = now() - SignedDuration::from_mins(9);
+        let at = |seconds| created + SignedDuration::from_secs(seconds);
+        let id = format!("018f0000-0000-7000-8000-0000000001{n:02}").parse().unwrap();
+        let mut session = Session::new(id, ProjectName::default_project(), UserId::admin(), spec(), created);
+        for (next, second) in
+            [(Phase::Preparing, 0), (Phase::Running, 6), (Phase::Publishing, 195), (Phase::Completed, 200)]
+        {
+            let end = matches!(phase, Phase::Failed | Phase::Stopped) && next == Phase::Publishing;
+            let next = if end { phase } else { next };
+            if session.phase != phase {
+                session.advance(next, at(second)).unwrap();
+            }
+        }
+        for (run, provider) in session.repositories.iter_mut().zip([ProviderKind::GitLab, ProviderKind::GitHub]) {
+            run.provider = Some(provider);
+            run.integration = Some("018f0000-0000-7000-8000-000000000001".parse().unwrap());
+            run.integration_reason = Some("'john@gitlab.com' is the only User Global integration for https://gitlab.com.".into());
+        }
+        if phase == Phase::Completed {
+            session.message = Some("AgenticSession completed successfully!\nView changes in GitLab:\nhttps://gitlab.com/acme/web/app/-/tree/feature/dark-mode".into());
+            let run = &mut session.repositories[0];
+            run.commit = Some("3f786850e387550fdab836ed7e6dc881de23001b".parse().unwrap());
+            run.branch_url = Some("https://gitlab.com/acme/web/app/-/tree/feature/dark-mode".into());
+            run.pull_request_url = Some("https://gitlab.com/acme/web/app/-/merge_requests/7".into());
+        }
+        if phase == Phase::Failed {
+            session.workspace = Some("/var/lib/valetkey/workspaces/018f".into());
+            session.failure = Some(
+                Problem::new(ProblemCode::PushRefused, "GitLab push failed: Insufficient permissions. Ensure your GitLab token has 'write_repository' scope.")
+                    .remedy("Reconnect your GitLab account with the required permissions."),
+            );
+        }
+        session
+    }
+}

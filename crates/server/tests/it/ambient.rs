@@ -1,0 +1,205 @@
+use serde_json::{Value, json};
+use valetkey_testbed::ForgeBed;
+use valetkey_twins::{Switch, Token, TokenState, User};
+
+use crate::harness::{TestServer, connect_body};
+
+fn body(forge: &ForgeBed, token: &str) -> Value {
+    json!({"personalAccessToken": token, "instanceUrl": forge.twin.url()})
+}
+
+#[tokio::test]
+async fn gitlab_is_connected_shown_and_disconnected() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    assert_eq!(admin.get("/api/auth/gitlab/status").await.ok(), json!({"connected": false}));
+
+    let connected = admin.post("/api/auth/gitlab/connect", body(&forge, &forge.token)).await.ok();
+    let id = forge.john.id.to_string();
+    let wanted = json!({
+        "userId": "admin",
+        "gitlabUserId": id,
+        "username": "john",
+        "instanceUrl": forge.twin.url(),
+        "connected": true,
+        "message": "GitLab account connected successfully",
+    });
+    assert_eq!(connected, wanted);
+
+    let mut status = admin.get("/api/auth/gitlab/status").await.ok();
+    assert!(status.as_object_mut().unwrap().remove("updatedAt").unwrap().is_string());
+    let wanted = json!({
+        "connected": true,
+        "username": "john",
+        "instanceUrl": forge.twin.url(),
+        "gitlabUserId": id,
+        "valid": true,
+    });
+    assert_eq!(status, wanted);
+
+    let gone = json!({"message": "GitLab account disconnected successfully", "connected": false});
+    assert_eq!(admin.press("/api/auth/gitlab/disconnect").await.ok(), gone);
+    assert_eq!(admin.delete("/api/auth/gitlab/disconnect").await.ok(), gone, "also when there is none");
+    assert_eq!(admin.get("/api/auth/gitlab/status").await.ok(), json!({"connected": false}));
+}
+
+#[tokio::test]
+async fn valid_is_what_gitlab_last_said() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    let valid = async || admin.get("/api/auth/gitlab/status").await.ok()["valid"].clone();
+    let test = async || {
+        let all = admin.get("/api/v1/integrations").await.ok();
+        let id = all["items"][0]["id"].as_str().unwrap();
+        admin.press(&format!("/api/v1/integrations/{id}/test")).await.ok();
+    };
+    admin.post("/api/auth/gitlab/connect", body(&forge, &forge.token)).await.ok();
+    forge.twin.switch(Switch::Down);
+    test().await;
+    assert_eq!(valid().await, true, "an outage changes nothing");
+    forge.twin.heal();
+    forge.twin.set_token_state(&forge.token, TokenState::Revoked);
+    assert_eq!(valid().await, true, "nobody asked yet");
+    test().await;
+    assert_eq!(valid().await, false);
+}
+
+#[tokio::test]
+async fn connecting_again_replaces_the_account_of_the_same_instance() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    let jane = forge.twin.user(User::new("jane"));
+    let hers = forge.twin.token(&jane, Token::generated().scopes(["api"]));
+    let again = forge.twin.token(&forge.john, Token::generated().scopes(["api"]));
+    let accounts = async || -> Vec<String> {
+        let all = admin.get("/api/v1/integrations").await.ok();
+        let name = |item: &Value| item["account"]["username"].as_str().unwrap().to_owned();
+        all["items"].as_array().unwrap().iter().map(name).collect()
+    };
+    for (token, name) in [(&forge.token, "john"), (&again, "john"), (&hers, "jane")] {
+        admin.post("/api/auth/gitlab/connect", body(&forge, token)).await.ok();
+        assert_eq!(accounts().await, [name]);
+        assert_eq!(admin.get("/api/auth/gitlab/status").await.ok()["username"], name);
+    }
+    let other = ForgeBed::gitlab().await;
+    admin.post("/api/auth/gitlab/connect", body(&other, &other.token)).await.ok();
+    assert_eq!(accounts().await, ["jane", "john"], "another instance's account is kept beside it");
+}
+
+#[tokio::test]
+async fn the_default_marked_account_is_the_one_meant() {
+    let (server, forge, other) = (TestServer::start().await, ForgeBed::gitlab().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    let first = admin.post("/api/v1/integrations", connect_body(&forge)).await.created();
+    admin.post("/api/v1/integrations", connect_body(&other)).await.created();
+    let shown = async || admin.get("/api/auth/gitlab/status").await.ok()["instanceUrl"].clone();
+    assert_eq!(shown().await, other.twin.url(), "the newest");
+    let path = format!("/api/v1/integrations/{}", first["id"].as_str().unwrap());
+    admin.patch(&path, json!({"isDefault": true})).await.ok();
+    assert_eq!(shown().await, forge.twin.url());
+
+    let mut project = connect_body(&other);
+    project["scope"] = json!("project");
+    project["project"] = json!("default");
+    project["alias"] = json!("the project's");
+    admin.post("/api/v1/integrations", project).await.created();
+    admin.press("/api/auth/gitlab/disconnect").await.ok();
+    admin.press("/api/auth/gitlab/disconnect").await.ok();
+    assert_eq!(
+        admin.get("/api/auth/gitlab/status").await.ok(),
+        json!({"connected": false}),
+        "a project's is not meant"
+    );
+    assert_eq!(admin.get("/api/v1/integrations").await.ok()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn gitlab_s_refusals_are_told_apart() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    for wrong in [
+        json!({}),
+        json!({"personalAccessToken": 1}),
+        json!({"personalAccessToken": "short"}),
+        json!({"personalAccessToken": "glpat-with a space in it"}),
+        json!({"personalAccessToken": forge.token, "instanceUrl": "gitlab.com"}),
+        json!({"personalAccessToken": forge.token, "instanceUrl": "http://gitlab.example.com"}),
+        json!({"personalAccessToken": forge.token, "instanceUrl": "https://user@gitlab.com"}),
+        json!({"personalAccessToken": forge.token, "instanceUrl": "https://gitlab.company.com/api/v4"}),
+    ] {
+        let reply = admin.post("/api/auth/gitlab/connect", wrong).await;
+        assert_eq!(reply.status, 400, "{}", reply.body);
+        let problem: Value = serde_json::from_str(&reply.body).unwrap();
+        assert!(problem["error"].as_str().unwrap().starts_with("Invalid input: "), "{problem}");
+    }
+    let unknown = body(&forge, "glpat-unknownunknownunknown");
+    admin.post("/api/auth/gitlab/connect", unknown).await.refused(422, "token_invalid");
+    forge.twin.switch(Switch::RateLimited { retry_after: Some(7) });
+    admin.post("/api/auth/gitlab/connect", body(&forge, &forge.token)).await.refused(429, "rate_limited");
+    forge.twin.heal();
+    let with_more = json!({"personalAccessToken": forge.token, "instanceUrl": forge.twin.url(), "later": true});
+    admin.post("/api/auth/gitlab/connect", with_more).await.ok();
+}
+
+#[tokio::test]
+async fn a_gitlab_token_is_tried_without_being_stored() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    let test = async |body: Value| admin.post("/api/auth/gitlab/test", body).await.ok();
+    let works = json!({"valid": true, "message": "GitLab connection successful"});
+    assert_eq!(test(body(&forge, &forge.token)).await, works);
+    for wrong in ["short", "glpat-unknownunknownunknown"] {
+        let answer = test(body(&forge, wrong)).await;
+        assert_eq!(answer["valid"], false);
+        assert!(answer["error"].as_str().is_some_and(|error| !error.contains(wrong)), "{answer}");
+    }
+    forge.twin.switch(Switch::Down);
+    assert_eq!(test(body(&forge, &forge.token)).await["valid"], false);
+    assert_eq!(admin.get("/api/v1/integrations").await.ok()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn github_shows_the_token_that_is_connected() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::github().await);
+    let admin = server.admin();
+    let nothing = json!({"installed": false, "pat": {"configured": false}});
+    assert_eq!(admin.get("/api/auth/github/status").await.ok(), nothing);
+    assert_eq!(admin.get("/api/auth/github/pat/status").await.ok(), json!({"configured": false}));
+
+    let made = admin.post("/api/v1/integrations", connect_body(&forge)).await.created();
+    let pat = admin.get("/api/auth/github/pat/status").await.ok();
+    assert_eq!(pat, json!({"configured": true, "updatedAt": made["updatedAt"], "valid": true}));
+    let status = admin.get("/api/auth/github/status").await.ok();
+    assert_eq!((&status["pat"], &status["active"]), (&pat, &json!("pat")));
+    assert_eq!(status["githubUserId"], forge.john.id.to_string());
+    assert_eq!(format!("http://{}", status["host"].as_str().unwrap()), forge.twin.url());
+
+    let removed = admin.delete("/api/auth/github/pat").await.ok();
+    assert_eq!(removed, json!({"message": "GitHub PAT removed successfully"}));
+    assert_eq!(admin.get("/api/auth/github/status").await.ok(), nothing);
+    let gone = admin.press("/api/auth/github/disconnect").await.ok();
+    assert_eq!(gone, json!({"message": "GitHub account disconnected"}));
+}
+
+#[tokio::test]
+async fn a_github_token_must_look_like_one() {
+    let server = TestServer::start().await;
+    for wrong in ["", "hello", "glpat-0123456789abcdef0123", "ghp_"] {
+        let problem = server.admin().post("/api/auth/github/pat", json!({"token": wrong})).await;
+        assert_eq!(problem.refused(400, "token_malformed")["error"], "Invalid GitHub token format");
+    }
+    server.admin().post("/api/auth/github/pat", json!({})).await.refused(400, "invalid_input");
+}
+
+#[tokio::test]
+async fn all_providers_are_shown_in_one_answer() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    admin.post("/api/v1/integrations", connect_body(&forge)).await.created();
+    let all = admin.get("/api/auth/integrations/status").await.ok();
+    assert_eq!(all["gitlab"], admin.get("/api/auth/gitlab/status").await.ok());
+    assert_eq!(all["github"], admin.get("/api/auth/github/status").await.ok());
+    assert_eq!(all["google"], json!({"connected": false}));
+    assert_eq!(all["jira"], json!({"connected": false}));
+    assert_eq!(all["mcpServers"], json!({}));
+}
