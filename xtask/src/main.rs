@@ -67,7 +67,7 @@ fn deny() -> Result<()> {
         println!("skipped: cargo deny (not installed; `cargo install --locked cargo-deny`)");
         return Ok(());
     }
-    cargo(["deny", "--offline", "check", "licenses", "bans", "sources"])
+    cargo(["deny", "check", "licenses", "bans", "sources"])
 }
 
 fn bench() -> Result<()> {

@@ -7,13 +7,60 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::line_break::{self, Beginning, SHORTEST_LINE};
+
 /// One form of a secret, wiped from memory when dropped.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Form(String);
+pub(crate) struct Form {
+    text: String,
+    /// Tools break it into lines.
+    wraps: bool,
+}
+
+/// How a text compares with a form.
+pub(crate) enum Reading {
+    /// The form is there and has this length, with the line breaks in it.
+    Whole(usize),
+    /// The text ends before all of the form is there.
+    CutOff,
+    Different,
+}
 
 impl Form {
+    fn fixed(text: String) -> Self {
+        Self { text, wraps: false }
+    }
+
+    fn wrapped(text: String) -> Self {
+        Self { text, wraps: true }
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
+    }
+
+    pub(crate) fn wraps(&self) -> bool {
+        self.wraps
+    }
+
+    /// Whether a text begins with this form.
+    pub(crate) fn read(&self, text: &[u8]) -> Reading {
+        let (mut rest, mut line) = (text, 0);
+        for byte in self.as_bytes() {
+            if self.wraps && line >= SHORTEST_LINE && rest.first() != Some(byte) {
+                match line_break::beginning(rest) {
+                    Beginning::Break(len) => (rest, line) = (&rest[len..], 0),
+                    Beginning::CutOff => return Reading::CutOff,
+                    Beginning::Other => return Reading::Different,
+                }
+            }
+            match rest.split_first() {
+                Some((first, others)) if first == byte => (rest, line) = (others, line + 1),
+                Some(_) => return Reading::Different,
+                None => return Reading::CutOff,
+            }
+        }
+        Reading::Whole(text.len() - rest.len())
     }
 }
 
@@ -23,11 +70,15 @@ pub(crate) fn of(secret: &str) -> BTreeSet<Form> {
     if secret.contains('\n') {
         forms.push(secret.replace('\n', "\r\n")); // as a terminal shows it
     }
-    forms.extend(base64(secret.as_bytes()));
     forms.extend(url_encoded(secret));
     forms.extend(json_escaped(secret));
-    forms.extend(hex(secret.as_bytes()));
-    forms.into_iter().map(Form).collect()
+    let mut forms: BTreeSet<_> = forms.into_iter().map(Form::fixed).collect();
+    for text in base64(secret.as_bytes()).into_iter().chain(hex(secret.as_bytes())) {
+        // A line break after the first character is not recognised, so what follows that is a form of its own.
+        forms.insert(Form::wrapped(text[1..].to_owned()));
+        forms.insert(Form::wrapped(text));
+    }
+    forms
 }
 
 /// Both alphabets, at each of the three places in a group of bytes at which the secret can begin inside a longer
@@ -142,7 +193,8 @@ mod tests {
     fn has(secret: &str, forms: &[&str]) {
         let all = of(secret);
         for form in forms {
-            assert!(all.contains(&Form((*form).to_owned())), "{form} is not among the forms of {secret}");
+            let found = all.iter().any(|other| other.as_bytes() == form.as_bytes());
+            assert!(found, "{form} is not among the forms of {secret}");
         }
     }
 
@@ -179,6 +231,6 @@ mod tests {
 
     #[test]
     fn a_plain_token_has_few_forms() {
-        assert!(of("glpat-abcdefghijklmnopqrst").len() < 12);
+        assert!(of("glpat-abcdefghijklmnopqrst").len() < 20);
     }
 }

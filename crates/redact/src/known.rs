@@ -1,18 +1,28 @@
 //! Finds known values, thousands at once, at the speed of memory.
 //!
 //! Every pattern has at least [`SHORTEST`] bytes, so looking at the [`BLOCK`] bytes at every [`STRIDE`]th place of a
-//! text meets each occurrence of each pattern exactly once, somewhere in the pattern's first [`SHORTEST`] bytes. A
-//! bitmap of hashed blocks answers nearly all of these looks, and they do not wait for each other.
+//! text meets each occurrence of each pattern somewhere in the pattern's first [`SHORTEST`] bytes. A bitmap of hashed
+//! blocks answers nearly all of these looks, and they do not wait for each other.
+//!
+//! A line break inside these first bytes of a pattern hides it from that. So each line break of the text gets one look
+//! more, at the block that the last bytes before it and the first ones after it would make without it.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::findings::Findings;
-use crate::forms::Form;
+use crate::forms::{Form, Reading};
+use crate::line_break::{self, SHORTEST_LINE};
 
 const SHORTEST: usize = 8;
 const BLOCK: usize = 4;
 const STRIDE: usize = SHORTEST - BLOCK + 1;
+
+/// How many bytes of a block come after the line break in it.
+const AFTER_BREAK: usize = BLOCK - SHORTEST_LINE;
+/// A block with a line break before the last of the first [`SHORTEST`] bytes in it reaches this far.
+const SHORTEST_WRAPPED: usize = SHORTEST - 1 + AFTER_BREAK;
 
 /// The bitmap has `64 * WORDS` bits: 64 KiB.
 const WORDS: usize = 1 << 13;
@@ -21,8 +31,9 @@ const WORDS: usize = 1 << 13;
 pub(crate) struct Known {
     /// Sorted.
     patterns: Vec<Arc<Form>>,
-    /// Their first [`SHORTEST`] bytes as numbers of the same order.
-    heads: Vec<u64>,
+    heads: Heads,
+    /// Of the patterns that may contain line breaks.
+    wrapped_heads: Heads,
     bits: Box<[u64; WORDS]>,
     /// The places of a block in a pattern, grouped by the block's word in `bits`.
     places: Vec<Place>,
@@ -49,14 +60,12 @@ fn block_at(text: &[u8; BLOCK]) -> u32 {
 impl Known {
     pub(crate) fn new(forms: &BTreeSet<Arc<Form>>) -> Self {
         let patterns: Vec<_> = forms.iter().cloned().collect();
-        let heads = patterns
-            .iter()
-            .filter_map(|pattern| pattern.as_bytes().first_chunk())
-            .map(|head| u64::from_be_bytes(*head));
-        let heads = heads.collect();
-        let mut places = Vec::with_capacity(patterns.len() * STRIDE);
+        let heads = Heads::of(patterns.iter());
+        let wrapped_heads = Heads::of(patterns.iter().filter(|pattern| pattern.wraps()));
+        let mut places = Vec::with_capacity(patterns.len() * (STRIDE + 1));
         for (number, pattern) in (0..).zip(&patterns) {
-            for (offset, window) in (0..).zip(pattern.as_bytes()[..SHORTEST].windows(BLOCK)) {
+            let searched = if pattern.wraps() { SHORTEST_WRAPPED } else { SHORTEST };
+            for (offset, window) in (0..).zip(pattern.as_bytes()[..searched].windows(BLOCK)) {
                 let block = window.first_chunk().map_or(0, block_at);
                 places.push(Place { block, pattern: number, offset });
             }
@@ -73,7 +82,7 @@ impl Known {
         for word in 0..WORDS {
             groups[word + 1] += groups[word];
         }
-        Self { patterns, heads, bits, places, groups }
+        Self { patterns, heads, wrapped_heads, bits, places, groups }
     }
 
     /// Reports every occurrence of every pattern, overlapping ones included, and where one may begin that the end of
@@ -90,9 +99,21 @@ impl Known {
         if let Some(last) = rest.first_chunk() {
             self.look(text, steps.len() * STRIDE, block_at(last), found);
         }
-        let short = (1..SHORTEST).rev().find(|&len| len <= text.len() && self.is_beginning(&text[text.len() - len..]));
-        if let Some(len) = short {
-            found.undecided(text.len() - len);
+        for line_break in line_break::all(text) {
+            self.look_across(text, &line_break, found);
+        }
+        let cut_off = [self.cut_off_head(text), self.cut_off_wrapped_head(text)];
+        for start in cut_off.into_iter().flatten() {
+            found.undecided(start);
+        }
+    }
+
+    #[inline]
+    fn look_across(&self, text: &[u8], line_break: &Range<usize>, found: &mut Findings) {
+        let before = text[..line_break.start].last_chunk::<SHORTEST_LINE>();
+        let after = text[line_break.end..].first_chunk::<AFTER_BREAK>();
+        if let (Some(&[a, b]), Some(&[c, d])) = (before, after) {
+            self.look(text, line_break.start - SHORTEST_LINE, block_at(&[a, b, c, d]), found);
         }
     }
 
@@ -110,24 +131,53 @@ impl Known {
         for place in self.places[group].iter().filter(|place| place.block == block) {
             // What began before this text was ruled out, or it would have been held back.
             let Some(start) = at.checked_sub(usize::from(place.offset)) else { continue };
-            let pattern = self.patterns[place.pattern as usize].as_bytes();
-            let text = &text[start..];
-            if text.starts_with(pattern) {
-                found.known(start, start + pattern.len());
-            } else if pattern.starts_with(text) {
-                found.undecided(start);
+            match self.patterns[place.pattern as usize].read(&text[start..]) {
+                Reading::Whole(len) => found.known(start, start + len),
+                Reading::CutOff => found.undecided(start),
+                Reading::Different => {}
             }
         }
     }
 
-    /// Whether a pattern begins with these bytes, fewer than [`SHORTEST`].
-    fn is_beginning(&self, bytes: &[u8]) -> bool {
+    /// Where the last bytes of a text, too few for a look, begin a pattern.
+    fn cut_off_head(&self, text: &[u8]) -> Option<usize> {
+        let len = (1..SHORTEST).rev().find(|&len| len <= text.len() && self.heads.begin(&text[text.len() - len..], &[]))?;
+        Some(text.len() - len)
+    }
+
+    /// The same with a line break in them.
+    fn cut_off_wrapped_head(&self, text: &[u8]) -> Option<usize> {
+        let starts = line_break::at_end(text).filter_map(|line_break| {
+            let (before, after) = (&text[..line_break.start], &text[line_break.end..]);
+            let longest = before.len().min(SHORTEST - 1);
+            let len = (SHORTEST_LINE..=longest).rev().find(|&len| {
+                self.wrapped_heads.begin(&before[before.len() - len..], after)
+            })?;
+            Some(before.len() - len)
+        });
+        starts.min()
+    }
+}
+
+/// The first [`SHORTEST`] bytes of patterns as numbers, in order.
+struct Heads(Vec<u64>);
+
+impl Heads {
+    fn of<'p>(sorted: impl Iterator<Item = &'p Arc<Form>>) -> Self {
+        let heads = sorted.filter_map(|pattern| pattern.as_bytes().first_chunk());
+        Self(heads.map(|head| u64::from_be_bytes(*head)).collect())
+    }
+
+    /// Whether one begins with these bytes and the ones after them, at most [`SHORTEST`] together.
+    fn begin(&self, bytes: &[u8], after: &[u8]) -> bool {
+        let len = bytes.len() + after.len();
         let mut head = [0; SHORTEST];
         head[..bytes.len()].copy_from_slice(bytes);
+        head[bytes.len()..len].copy_from_slice(after);
         let head = u64::from_be_bytes(head);
-        let free = 8 * (SHORTEST - bytes.len());
-        let first = self.heads.partition_point(|&other| other < head);
-        self.heads.get(first).is_some_and(|other| other >> free == head >> free)
+        let free = 8 * (SHORTEST - len);
+        let first = self.0.partition_point(|&other| other < head);
+        self.0.get(first).is_some_and(|other| other >> free == head >> free)
     }
 }
 

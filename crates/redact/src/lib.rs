@@ -11,6 +11,7 @@ mod family;
 mod findings;
 mod forms;
 mod known;
+mod line_break;
 mod redactor;
 mod stream;
 

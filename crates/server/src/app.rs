@@ -1,6 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use valetkey_integrations::Integrations;
@@ -34,6 +35,8 @@ pub struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) followers: Followers,
     pub(crate) closing: CancellationToken,
+    /// Tells those who still listen that some token was deleted, or somebody signed out.
+    pub(crate) ended_credentials: watch::Sender<()>,
 }
 
 impl App {
@@ -57,6 +60,7 @@ impl App {
             metrics,
             followers: Followers::default(),
             closing: CancellationToken::new(),
+            ended_credentials: watch::Sender::new(()),
         }
     }
 

@@ -1,8 +1,12 @@
 //! Who is asking. Identity comes from a bearer token or a browser session that we issued, never from a header that
 //! merely says so.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::timeout;
 use valetkey_model::{Problem, ProblemCode, UserId};
 use valetkey_seal::TokenHash;
 
@@ -17,12 +21,63 @@ use crate::{App, problem::Failure, sign_in};
 pub(crate) struct Caller {
     /// Who.
     pub(crate) user: UserId,
+    proof: Proof,
+}
+
+/// How somebody proved who they are.
+#[derive(Debug, Clone)]
+enum Proof {
+    /// They are this process, or know the token of its settings: it holds for as long as the process runs.
+    Process,
+    /// With an API token.
+    Token(TokenHash),
+    /// With the cookie of a browser session.
+    Browser(TokenHash),
 }
 
 impl Caller {
     /// The built-in administrator.
     pub(crate) fn admin() -> Self {
-        Self { user: UserId::admin() }
+        Self { user: UserId::admin(), proof: Proof::Process }
+    }
+
+    /// Waits until the caller's credential holds no more. What this process ends is seen at once, the rest within
+    /// [`LOOK_AGAIN`].
+    pub(crate) fn turned_away(self, app: App) -> impl Future<Output = ()> {
+        let mut ended = app.ended_credentials.subscribe();
+        async move {
+            // A database that does not answer says nothing about the credential.
+            while !matches!(self.proof.whose(&app).await, Ok(None)) {
+                let _ = timeout(LOOK_AGAIN, ended.changed()).await;
+            }
+        }
+    }
+}
+
+/// How long a credential that another process ended, or that ran out, may still be listened with.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+impl Proof {
+    /// Who it stands for, if it holds.
+    async fn whose(&self, app: &App) -> Result<Option<UserId>, Problem> {
+        let now = app.now();
+        Ok(match self {
+            Self::Process => Some(UserId::admin()),
+            Self::Browser(hash) => app.store.web_session(hash.as_str(), now).await?,
+            Self::Token(hash) => {
+                let known = app.store.token_by_hash(hash.as_str()).await?;
+                let known = known.filter(|known| known.expires_at.is_none_or(|end| now < end));
+                if let Some(known) = known.as_ref().filter(|known| is_stale(known.last_used_at, now)) {
+                    app.store.touch_token(&known.id, now).await?;
+                }
+                known.map(|known| known.owner)
+            }
+        })
+    }
+
+    async fn into_caller(self, app: &App) -> Result<Caller, Problem> {
+        let user = self.whose(app).await?.ok_or_else(unauthenticated)?;
+        Ok(Caller { user, proof: self })
     }
 }
 
@@ -43,10 +98,8 @@ pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, P
         let token = credentials.to_str().ok().and_then(bearer).ok_or_else(unauthenticated)?;
         return by_token(app, token).await;
     }
-    match sign_in::cookie(headers) {
-        Some(cookie) => by_cookie(app, cookie).await,
-        None => Err(unauthenticated()),
-    }
+    let cookie = sign_in::cookie(headers).ok_or_else(unauthenticated)?;
+    Proof::Browser(TokenHash::of(cookie)).into_caller(app).await
 }
 
 /// Who an API token speaks for.
@@ -59,16 +112,12 @@ pub(crate) async fn by_token(app: &App, token: &str) -> Result<Caller, Problem> 
     if app.config.admin_token.as_ref() == Some(&hash) {
         return Ok(Caller::admin());
     }
-    let now = app.now();
-    let known = app.store.token_by_hash(hash.as_str()).await?;
-    let known = known.filter(|known| known.expires_at.is_none_or(|end| now < end)).ok_or_else(unauthenticated)?;
-    app.store.touch_token(&known.id, now).await?;
-    Ok(Caller { user: known.owner })
+    Proof::Token(hash).into_caller(app).await
 }
 
-async fn by_cookie(app: &App, cookie: &str) -> Result<Caller, Problem> {
-    let user = app.store.web_session(TokenHash::of(cookie).as_str(), app.now()).await?;
-    user.map(|user| Caller { user }).ok_or_else(unauthenticated)
+/// Whether it is time to note a use again: a write per request would make all requests queue.
+fn is_stale(last_used: Option<Timestamp>, now: Timestamp) -> bool {
+    last_used.is_none_or(|at| now.duration_since(at) >= SignedDuration::from_mins(1))
 }
 
 fn bearer(credentials: &str) -> Option<&str> {

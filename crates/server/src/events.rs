@@ -2,7 +2,8 @@
 //!
 //! Every event's `id` is its number, so a client that lost the connection goes on where it was (`Last-Event-ID`, or
 //! `?after=`). Its data is the event as JSON. The last one is named `end`, with the session's phase; nothing comes after it,
-//! and a browser's `EventSource` should then be closed.
+//! and a browser's `EventSource` should then be closed. A stream that ends without it may be resumed: the server shuts
+//! down, or the caller's credential holds no more.
 
 use std::{
     collections::HashMap,
@@ -17,7 +18,7 @@ use axum::response::{
     IntoResponse, Response,
     sse::{Event, KeepAlive, Sse},
 };
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, future, stream};
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,9 +60,10 @@ pub(crate) async fn stream_of(
     let from = resume_at(headers)?.or(after.after).unwrap_or(0);
     let seat = app.followers.seat(&caller.user)?;
     let events = app.engine.events(&caller.user, &id, from).await?;
-    let end = stream::once(last(app.clone(), caller.user, id));
+    let end = stream::once(last(app.clone(), caller.user.clone(), id));
     let closing = app.closing.clone().cancelled_owned();
-    let all = as_sse(events).chain(end).take_until(closing);
+    let over = future::select(Box::pin(closing), Box::pin(caller.turned_away(app)));
+    let all = as_sse(events).chain(end).take_until(over);
     let all = Seated { events: Box::pin(all), _seat: seat };
     Ok(Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }

@@ -1,6 +1,6 @@
 //! The server's outside: REST, the routes that clients of Ambient Code Platform use, server-sent events, the pages.
 //!
-//! Every route is one [`Row`](route::Row) of one table; the router, the OpenAPI document and the authorisation test come
+//! Every route is one row of one table; the router, the OpenAPI document and the authorisation test come
 //! from it. A handler parses, calls one function of the layers below, and answers: rules live there, not here.
 //!
 //! [`router`] makes the service, [`serve`] gives it a listener. The command line calls the same service inside its own

@@ -57,6 +57,7 @@ pub(crate) async fn with_token(app: &App, token: &str) -> Result<HeaderValue, Pr
 pub(crate) async fn end(app: &App, headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     if let Some(value) = cookie(headers) {
         app.store.delete_web_session(TokenHash::of(value).as_str()).await?;
+        app.ended_credentials.send_replace(());
     }
     Ok(set_cookie(app, "", 0))
 }

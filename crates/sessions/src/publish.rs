@@ -54,7 +54,8 @@ async fn commit(run: &Run, ready: &Ready, workspace: &Workspace, n: usize) -> Re
     }
     if published.committed_by_us {
         let files = published.changed_files;
-        let line = format!("{}: committed what the agent left uncommitted, {files} files", record.url.path());
+        let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        let line = format!("{}: committed what the agent left uncommitted ({files})", record.url.path());
         run.log_at(provider, line).await?;
     }
     Ok(published.head.filter(|head| Some(head) != record.base_commit.as_ref()))

@@ -122,6 +122,7 @@ pub(crate) async fn make(app: &App, caller: &Caller, new: NewToken) -> Answer<Cr
 async fn delete(State(app): State<App>, caller: Caller, Id(id): Id<TokenId>) -> Answer<StatusCode> {
     let own = app.store.tokens(&caller.user).await?;
     if own.iter().any(|token| token.id == id) && app.store.delete_token(&id).await? {
+        app.ended_credentials.send_replace(());
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Failure::new(ProblemCode::NotFound, "You have no token with this id."))

@@ -94,15 +94,15 @@ impl Terminal {
     pub(crate) fn push(&mut self, text: &str, mut line: impl FnMut(Vec<Span>)) {
         for c in text.chars() {
             if self.take(c) {
-                line(self.rest());
+                line(self.so_far());
+                self.line.clear();
             }
         }
     }
 
     /// The line under way, as far as it has come.
-    pub(crate) fn rest(&mut self) -> Vec<Span> {
-        let spans = std::mem::take(&mut self.line).into_iter();
-        spans.map(|(style, text)| Span { classes: style.classes(), text }).collect()
+    pub(crate) fn so_far(&self) -> Vec<Span> {
+        self.line.iter().map(|(style, text)| Span { classes: style.classes(), text: text.clone() }).collect()
     }
 
     pub(crate) fn is_at_line_start(&self) -> bool {
@@ -188,7 +188,7 @@ mod tests {
             terminal.push(piece, |spans| out.push(write(spans)));
         }
         if !terminal.is_at_line_start() {
-            out.push(write(terminal.rest()));
+            out.push(write(terminal.so_far()));
         }
         out
     }

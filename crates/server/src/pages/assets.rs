@@ -34,8 +34,7 @@ fn address(name: &str, content: &str) -> String {
 }
 
 fn asset(media_type: &'static str, content: &'static str) -> impl IntoResponse {
-    let headers =
-        [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
     (headers, content)
 }
 

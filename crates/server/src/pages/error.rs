@@ -88,7 +88,8 @@ async fn as_page(response: Response, known: bool) -> Response {
 impl ErrorView {
     pub(crate) fn sample() -> Self {
         use valetkey_model::ProblemCode;
-        let problem = Problem::new(ProblemCode::NotFound, "You have no session 018f.").remedy("`valetkey sessions list` shows yours.");
+        let problem = Problem::new(ProblemCode::NotFound, "You have no session 018f.")
+            .remedy("`valetkey sessions list` shows yours.");
         Self::new(StatusCode::NOT_FOUND, &problem)
     }
 }

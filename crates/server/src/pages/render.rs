@@ -157,7 +157,8 @@ pub(crate) mod tests {
             for forbidden in ["<style", " style=", "onclick=", "javascript:", "//cdn"] {
                 assert!(!html.contains(forbidden), "{name} has {forbidden}");
             }
-            let inline = html.match_indices("<script").find(|(at, _)| !html[*at..].starts_with("<script src=\"/assets/"));
+            let inline =
+                html.match_indices("<script").find(|(at, _)| !html[*at..].starts_with("<script src=\"/assets/"));
             assert_eq!(inline, None, "{name}");
         }
     }
@@ -166,7 +167,8 @@ pub(crate) mod tests {
     fn text_stays_text() {
         let mut environment = Environment::new();
         environment.set_formatter(show);
-        let page = environment.render_str("<p title=\"{{ it }}\">", minijinja::context!(it => "<a href='/x'>&\"é")).unwrap();
+        let page =
+            environment.render_str("<p title=\"{{ it }}\">", minijinja::context!(it => "<a href='/x'>&\"é")).unwrap();
         assert_eq!(page, "<p title=\"&lt;a href=&#39;/x&#39;&gt;&amp;&quot;é\">");
     }
 

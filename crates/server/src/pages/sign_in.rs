@@ -1,7 +1,7 @@
 //! The way in and out.
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, header};
@@ -47,7 +47,7 @@ struct Did {
     did: Option<String>,
 }
 
-async fn show(State(app): State<App>, Query(Did { did }): Query<Did>, headers: HeaderMap) -> Response {
+async fn show(State(app): State<App>, Params(Did { did }): Params<Did>, headers: HeaderMap) -> Response {
     if auth::identify(&app, &headers).await.is_ok() {
         return Redirect::to("/").into_response();
     }

@@ -1,12 +1,15 @@
 //! A server in a temporary folder, and clients that remember everything they were told.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
     body::{Body, Bytes},
 };
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -25,6 +28,7 @@ pub(crate) struct TestServer {
     pub(crate) bed: Testbed,
     pub(crate) app: App,
     pub(crate) router: Router,
+    engine: Engine,
     answers: Arc<Mutex<Vec<String>>>,
 }
 
@@ -53,9 +57,9 @@ impl TestServer {
             admin_token: Some(TokenHash::of(ADMIN_TOKEN)),
             version: "1.2.3".to_owned(),
         };
-        let app = App::new(config, store, integrations, engine, clock, entropy);
+        let app = App::new(config, store, integrations, engine.clone(), clock, entropy);
         let router = router(app.clone());
-        Self { bed, app, router, answers: Arc::default() }
+        Self { bed, app, router, engine, answers: Arc::default() }
     }
 
     /// Somebody without any credential.
@@ -71,6 +75,11 @@ impl TestServer {
     /// Somebody with a bearer token.
     pub(crate) fn bearer(&self, token: &str) -> Client {
         self.anonymous().with("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Ends the sessions that still run, with their agents.
+    pub(crate) async fn shut_down(self) {
+        self.engine.shut_down(Duration::from_secs(30)).await;
     }
 
     /// Everything that any client was told so far, headers included.
@@ -122,18 +131,27 @@ impl Client {
         media_type: Option<&str>,
         body: impl Into<Body>,
     ) -> Reply {
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:8080");
-        if let Some(media_type) = media_type {
-            request = request.header(header::CONTENT_TYPE, media_type);
-        }
-        let mut request = request.body(body.into()).expect("a request");
-        request.headers_mut().extend(self.headers.clone());
-        let response = self.router.clone().oneshot(request).await.expect("routers don't fail");
+        let response = self.open(method, path, media_type, body.into()).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("the whole body").to_bytes();
         let body = String::from_utf8(body.to_vec()).expect("text");
         self.answers.lock().unwrap().push(format!("{:?}\n{body}", parts.headers));
         Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a request whose answer goes on; its body is still to be read.
+    pub(crate) async fn listen(&self, path: &str) -> Response<Body> {
+        self.open(Method::GET, path, None, Body::empty()).await
+    }
+
+    async fn open(&self, method: Method, path: &str, media_type: Option<&str>, body: Body) -> Response<Body> {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:8080");
+        if let Some(media_type) = media_type {
+            request = request.header(header::CONTENT_TYPE, media_type);
+        }
+        let mut request = request.body(body).expect("a request");
+        request.headers_mut().extend(self.headers.clone());
+        self.router.clone().oneshot(request).await.expect("routers don't fail")
     }
 }
 

@@ -1,4 +1,5 @@
 use http::StatusCode;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use valetkey_testbed::ForgeBed;
 
@@ -104,7 +105,21 @@ async fn streams_end_when_the_server_shuts_down() {
     server.app.close_streams();
     let events = follow(&admin, &made, "").await;
     assert!(events.iter().all(|event| event.name != "end"), "the session is not over");
-    admin.press(&format!("{}/stop", one(&made))).await.success(StatusCode::ACCEPTED);
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_credential_that_opened_it() {
+    let (server, forge) = connected().await;
+    let admin = server.admin();
+    let made = admin.post(ALL, asking(&forge, "sleep 600")).await.created();
+    let token = admin.post("/api/v1/tokens", json!({"name": "a follower's"})).await.created();
+    let follower = server.bearer(token["token"].as_str().unwrap());
+    let stream = follower.listen(&format!("{}/events", one(&made))).await;
+    admin.delete(&format!("/api/v1/tokens/{}", token["id"].as_str().unwrap())).await.nothing();
+    let heard = stream.into_body().collect().await.unwrap().to_bytes();
+    assert!(!String::from_utf8(heard.to_vec()).unwrap().contains("event: end"), "the session is not over");
+    server.shut_down().await;
 }
 
 #[tokio::test]

@@ -17,6 +17,24 @@ async fn a_token_is_shown_once() {
 }
 
 #[tokio::test]
+async fn a_token_s_use_is_noted_to_the_minute() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    let made = admin.post("/api/v1/tokens", json!({"name": "ci"})).await.created();
+    let last_used = async || admin.get("/api/v1/tokens").await.ok()["items"][0]["lastUsedAt"].clone();
+    assert_eq!(last_used().await, json!(null));
+    let client = server.bearer(made["token"].as_str().unwrap());
+    client.get("/api/v1/projects").await.ok();
+    let first = last_used().await;
+    assert!(first.is_string());
+    client.get("/api/v1/projects").await.ok();
+    assert_eq!(last_used().await, first);
+    server.bed.clock.advance(jiff::SignedDuration::from_mins(1));
+    client.get("/api/v1/projects").await.ok();
+    assert_ne!(last_used().await, first);
+}
+
+#[tokio::test]
 async fn a_token_can_not_end_before_it_begins_or_have_a_deceptive_name() {
     let server = TestServer::start().await;
     let past = json!({"name": "ci", "expiresAt": "2001-01-01T00:00:00Z"});

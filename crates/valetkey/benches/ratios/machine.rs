@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use valetkey_twins::{AccessLevel, Forge, Repository, Token, Twin, User};
+use valetkey_twins::{AccessLevel, Account, Forge, Repository, Token, Twin, User};
 
 /// The program under measurement.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_valetkey");
@@ -16,7 +16,7 @@ pub(crate) struct Machine {
     pub(crate) twin: Twin,
     pub(crate) token: String,
     pub(crate) folder: tempfile::TempDir,
-    john: User,
+    john: Account,
 }
 
 impl Machine {
@@ -24,9 +24,9 @@ impl Machine {
         let twin = Twin::builder(Forge::GitLab).start().await?;
         let john = twin.user(User::new("john").name("John Doe").email("john@example.test"));
         let token = twin.token(&john, Token::new("glpat-benchmark-0123456789").scopes(["api"]));
-        let machine = Self { twin, token: token.to_string(), folder: tempfile::tempdir()?, john };
+        let machine = Self { twin, token, folder: tempfile::tempdir()?, john };
         let mut connect = machine
-            .valetkey(&["connect", "gitlab", "--token-stdin", "--instance", &machine.twin.url()])
+            .valetkey(&["connect", "gitlab", "--token-stdin", "--instance", machine.twin.url()])
             .stdin(Stdio::piped())
             .spawn()?;
         connect.stdin.take().context("stdin")?.write_all(machine.token.as_bytes())?;
@@ -37,7 +37,7 @@ impl Machine {
     /// A repository with about so many bytes that don't compress.
     pub(crate) fn repository(&self, path: &str, bytes: usize) -> String {
         let repository = Repository::new().private().member(&self.john, AccessLevel::Developer);
-        self.twin.repository(path, repository.files_generated(bytes));
+        self.twin.repository(path, repository.files_generated(bytes as u64));
         format!("{}/{path}", self.twin.url())
     }
 

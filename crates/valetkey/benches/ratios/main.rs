@@ -19,11 +19,11 @@ const LARGE: usize = 200 * 1024 * 1024;
 async fn main() -> anyhow::Result<()> {
     let machine = Machine::prepare().await?;
     println!("| figure | measured | wanted |\n| --- | --- | --- |");
-    sessions::compare(&machine, "tiny", TINY, 15, 1.5).await?;
-    sessions::compare(&machine, "about 200 MB", LARGE, 3, 1.10).await?;
-    sessions::clone_through_the_gateway(&machine, LARGE, 3).await?;
+    sessions::compare(&machine, "tiny", TINY, 15, 1.5)?;
+    sessions::compare(&machine, "about 200 MB", LARGE, 3, 1.10)?;
+    sessions::clone_through_the_gateway(&machine, LARGE, 3)?;
     serving::start_and_idle(&machine)?;
-    serving::requests(&machine).await?;
+    serving::requests(&machine)?;
     let size = std::fs::metadata(machine::PROGRAM)?.len();
     row("size of the program", &format!("{:.1} MB", size as f64 / 1e6), "≤ 40 MB");
     Ok(())

@@ -58,7 +58,7 @@ pub(crate) fn start_and_idle(machine: &Machine) -> anyhow::Result<()> {
 }
 
 /// Requests that ask the store and the rules, against one that asks nothing.
-pub(crate) async fn requests(machine: &Machine) -> anyhow::Result<()> {
+pub(crate) fn requests(machine: &Machine) -> anyhow::Result<()> {
     let (server, _) = serve(machine)?;
     let resolve = format!("/api/v1/integrations/resolve?provider=gitlab&url={}/bench/clone-tiny", machine.twin.url());
     let (mut plain, mut ours) = (Vec::new(), Vec::new());

@@ -6,13 +6,7 @@ use crate::{
 };
 
 /// A whole session, from the command line to the pushed branch, against clone, commit and push typed by hand.
-pub(crate) async fn compare(
-    machine: &Machine,
-    name: &str,
-    bytes: usize,
-    rounds: usize,
-    wanted: f64,
-) -> anyhow::Result<()> {
+pub(crate) fn compare(machine: &Machine, name: &str, bytes: usize, rounds: usize, wanted: f64) -> anyhow::Result<()> {
     let url = machine.repository(&format!("bench/session-{bytes}"), bytes);
     let (mut ours, mut by_hand) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
@@ -56,7 +50,7 @@ fn session_once(machine: &Machine, url: &str, round: usize) -> anyhow::Result<()
 }
 
 /// A clone by the agent, which goes through the gateway, against the same clone directly; and what memory that takes.
-pub(crate) async fn clone_through_the_gateway(machine: &Machine, bytes: usize, rounds: usize) -> anyhow::Result<()> {
+pub(crate) fn clone_through_the_gateway(machine: &Machine, bytes: usize, rounds: usize) -> anyhow::Result<()> {
     let large = machine.repository("bench/clone-large", bytes);
     let tiny = machine.repository("bench/clone-tiny", 4096);
     let times = machine.folder.path().join("times");

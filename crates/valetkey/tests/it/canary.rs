@@ -42,10 +42,8 @@ async fn a_token_lies_nowhere_but_in_the_agents_environment() {
     person.connect().await.ok();
     let marker = person.path("agent-is-here");
     let agent = format!(
-        "sh -c 'git log >> history; git push origin HEAD:feature/x; git config --list --show-origin > config; \
-         env | grep -v _TOKEN= > environment; cp -r .git git-folder; git commit --allow-empty -m \"$GITLAB_TOKEN\" -q; \
-         git reset -q --hard HEAD~1; git reflog expire --expire=now --all; git gc -q --prune=now; \
-         echo $$ > {0}.part; mv {0}.part {0}; exec sleep 600'",
+        "sh -c 'git log >> history; git push -q origin HEAD:feature/x; git config --list --show-origin > config; \
+         env | grep -v _TOKEN= > environment; echo $GITLAB_TOKEN; echo $$ > {0}.part; mv {0}.part {0}; exec sleep 600'",
         marker.display()
     );
     let running = person.command(person.session(&agent, &["--keep-workspace"])).spawn().unwrap();

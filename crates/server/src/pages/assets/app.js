@@ -446,6 +446,7 @@ async function refreshOverview(url) {
     const unfolded = now.querySelector("details[open]");
     next.querySelector("details").open = Boolean(unfolded);
     now.replaceWith(document.importNode(next, true));
+    if ("over" in next.dataset) document.getElementById("notice")?.remove();
     fresh(document.getElementById("overview"));
     if (focused) (document.getElementById(focused) || document.getElementById("again")).focus();
   } catch {

@@ -58,7 +58,9 @@ impl Expiry {
     fn new(end: Option<Timestamp>, now: Timestamp) -> Self {
         match end {
             None => Self { day: None, words: "No end announced".to_owned() },
-            Some(end) if end <= now => Self { day: Some(Moment::day(end)), words: format!("expired {}", until(now, end)) },
+            Some(end) if end <= now => {
+                Self { day: Some(Moment::day(end)), words: format!("expired {}", until(now, end)) }
+            }
             Some(end) => Self { day: Some(Moment::day(end)), words: until(now, end) },
         }
     }
@@ -75,7 +77,9 @@ pub(in crate::pages) fn in_trouble(integration: &Integration, now: Timestamp) ->
 fn advice(status: Status) -> Option<&'static str> {
     match status {
         Status::Connected => None,
-        Status::Expiring => Some("Create a new token and put it in before this one ends; running sessions are not disturbed."),
+        Status::Expiring => {
+            Some("Create a new token and put it in before this one ends; running sessions are not disturbed.")
+        }
         Status::InsufficientScope => Some("Create a token with the missing scopes and replace this one."),
         Status::Disconnected => Some("Sessions can't use it. Create a new token and replace this one."),
         Status::Unreachable => Some("What was last known still stands. Test again when the provider answers."),

@@ -184,8 +184,9 @@ pub(super) mod tests {
     use crate::pages::render::tests::html;
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
-        let refusal = Problem::new(ProblemCode::InsufficientScope, "The GitLab token lacks the scope 'write_repository'.")
-            .remedy("Create a token with the missing scopes and connect again.");
+        let refusal =
+            Problem::new(ProblemCode::InsufficientScope, "The GitLab token lacks the scope 'write_repository'.")
+                .remedy("Create a token with the missing scopes and connect again.");
         let form = Form::of("instanceUrl=https%3A%2F%2Fgitlab.example.com&token=glpat-canary&alias=Work");
         vec![
             ("connect", html(ConnectView::new(ProviderKind::GitHub))),

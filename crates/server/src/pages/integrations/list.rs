@@ -1,5 +1,5 @@
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::IntoResponse,
 };
 use jiff::Timestamp;
@@ -63,7 +63,7 @@ pub(super) struct Did {
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Query(Did { did }): Query<Did>,
+    Params(Did { did }): Params<Did>,
 ) -> Answer<impl IntoResponse> {
     let all = app.integrations.list(&caller.user, None).await?;
     let frame = Frame::new(&app, &caller, Section::Integrations, "Integrations").after(did.as_deref());

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::IntoResponse,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -141,7 +141,7 @@ impl Repository {
             url: run.url.browse_url(),
             provider: run.provider.map(valetkey_model::ProviderKind::name),
             integration: run.integration.as_ref().map(chosen),
-            reason: run.integration_reason.clone(),
+            reason: run.integration_reason.as_deref().map(|reason| why(reason, run, aliases).to_owned()),
             branch: text(&run.branch),
             push_branch: text(&run.push_branch),
             commit: run.commit.as_ref().map(|commit| commit.as_str().chars().take(8).collect()),
@@ -149,6 +149,12 @@ impl Repository {
             pull_request_url: run.pull_request_url.clone().filter(|url| is_web(url)),
         }
     }
+}
+
+/// Why that integration; behind its name, where it still has one, the name is not said again.
+fn why<'a>(reason: &'a str, run: &RepositoryRun, aliases: &Aliases) -> &'a str {
+    let alias = run.integration.as_ref().and_then(|id| aliases.get(id));
+    alias.and_then(|alias| reason.strip_prefix(&format!("'{alias}' "))).unwrap_or(reason)
 }
 
 /// Whether a link that a provider gave leads to a page and does nothing else.
@@ -165,7 +171,7 @@ pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<SessionId>,
-    Query(Did { did }): Query<Did>,
+    Params(Did { did }): Params<Did>,
 ) -> Answer<impl IntoResponse> {
     let (session, excerpt, overview) = read(&app, &caller, &id).await?;
     let frame = Frame::new(&app, &caller, Section::Sessions, overview.title.clone()).after(did.as_deref());
@@ -231,6 +237,13 @@ pub(super) mod tests {
         let overview = overview_of(&session, 6, Some(StepOutcome::Done));
         let page = html(DetailView { overview, log: log::tests::sample(&session) });
         assert!(!page.contains("<script>alert") && page.contains("&lt;script&gt;alert"), "{page}");
+    }
+
+    #[test]
+    fn a_reason_goes_on_from_the_name() {
+        let overview = overview_of(&session(1, Phase::Running), 4, None);
+        let reason = overview.repositories[0].reason.as_deref();
+        assert_eq!(reason, Some("is the only User Global integration for https://gitlab.com."));
     }
 
     #[test]

@@ -1,4 +1,7 @@
-use axum::{extract::{Query, State}, response::IntoResponse};
+use axum::{
+    extract::State,
+    response::IntoResponse,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{Phase, Problem, Session, SessionId};
@@ -123,7 +126,7 @@ pub(super) struct Wanted {
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Query(Wanted { phase, before }): Query<Wanted>,
+    Params(Wanted { phase, before }): Params<Wanted>,
 ) -> Answer<impl IntoResponse> {
     let newest = before.is_none();
     let found = find(&app, &caller, phase, before).await?;
@@ -167,7 +170,8 @@ pub(super) mod tests {
     use crate::pages::render::tests::html;
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
-        let phases = [Phase::Pending, Phase::Running, Phase::Completed, Phase::Failed, Phase::Stopped, Phase::Completed];
+        let phases =
+            [Phase::Pending, Phase::Running, Phase::Completed, Phase::Failed, Phase::Stopped, Phase::Completed];
         let sessions: Vec<_> = phases.into_iter().zip(1..).map(|(phase, n)| session(n, phase)).collect();
         let older = Some(sessions[5].id.clone());
         let empty = Found { sessions: Vec::new(), older: None };

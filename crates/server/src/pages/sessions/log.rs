@@ -23,7 +23,7 @@ const FIRST: u32 = 100;
 const LAST: u32 = 200;
 /// How many lines, and how much text, of a log's end are in the page itself; the script fetches nothing older either.
 const LINES: usize = 400;
-const BYTES: usize = 40_000;
+const BYTES: usize = 32_000;
 /// A line longer than this is cut in the page.
 const LINE: usize = 4_000;
 
@@ -93,27 +93,52 @@ impl LogView {
 
 /// The last lines of some events, and whether there were more.
 fn lines(events: &[SessionEvent]) -> (Vec<Line>, bool) {
-    let sources = [LogStream::Platform, LogStream::Stdout, LogStream::Stderr];
-    let mut terminals = sources.map(|source| (source, Terminal::default()));
-    let mut lines = Vec::new();
+    let mut screen = Screen::default();
     for event in events {
-        let EventBody::Log { stream, text } = &event.body else { continue };
-        let Some((source, terminal)) = terminals.iter_mut().find(|(source, _)| source == stream) else { continue };
-        terminal.push(text, |spans| lines.push(Line { source: *source, spans: short(spans), open: false }));
-    }
-    for (source, mut terminal) in terminals {
-        if !terminal.is_at_line_start() {
-            lines.push(Line { source, spans: short(terminal.rest()), open: true });
+        if let EventBody::Log { stream, text } = &event.body {
+            screen.write(*stream, text);
         }
     }
+    let mut lines = screen.lines;
     let mut room = BYTES;
     let fits = lines.iter().rev().take(LINES).take_while(|line| {
-        let size = line.spans.iter().map(|span| span.text.len() + 20).sum::<usize>() + 60;
+        let size = 60 + line.spans.iter().map(|span| 20 + escaped_len(&span.text)).sum::<usize>();
         room.checked_sub(size).map(|rest| room = rest).is_some()
     });
     let dropped = lines.len() - fits.count();
     lines.drain(..dropped);
     (lines, dropped > 0)
+}
+
+/// How many bytes a text has in a page, at most.
+fn escaped_len(text: &str) -> usize {
+    text.len() + 5 * text.bytes().filter(|byte| b"&<>\"'".contains(byte)).count()
+}
+
+/// Lines in the order in which they began, though the streams interrupt each other; the script has the same order.
+#[derive(Default)]
+struct Screen {
+    lines: Vec<Line>,
+    terminals: [(Terminal, Option<usize>); 3],
+}
+
+impl Screen {
+    fn write(&mut self, source: LogStream, text: &str) {
+        let lines = &mut self.lines;
+        let (terminal, open) = &mut self.terminals[source as usize];
+        let mut put = |spans, is_open| {
+            let line = Line { source, spans: short(spans), open: is_open };
+            match open.take() {
+                Some(at) => lines[at] = line,
+                None => lines.push(line),
+            }
+        };
+        terminal.push(text, |spans| put(spans, false));
+        if !terminal.is_at_line_start() {
+            put(terminal.so_far(), true);
+            *open = Some(lines.iter().rposition(|line| line.source == source && line.open).unwrap_or(lines.len() - 1));
+        }
+    }
 }
 
 /// Cuts what no window is wide enough for.
@@ -171,11 +196,23 @@ pub(super) mod tests {
     /// A log with something of everything.
     pub(in crate::pages) fn sample(session: &Session) -> LogView {
         let events = log(&[
-            (LogStream::Platform, "[GitLab] acme/web/app: 'john@gitlab.com' is the only User Global integration for https://gitlab.com.\n"),
-            (LogStream::Platform, "[GitLab] Using token glpat-*** for user john\n[GitLab] Cloning https://oauth2:***@gitlab.com/acme/web/app.git\n"),
-            (LogStream::Stdout, "I'll look at the settings page first.\n\x1b[1mPlan\x1b[0m\n  \x1b[32m✓\x1b[0m read \x1b[36msrc/settings.tsx\x1b[0m\n  \x1b[33m…\x1b[0m add a theme switch\n"),
+            (
+                LogStream::Platform,
+                "[GitLab] acme/web/app: 'john@gitlab.com' is the only User Global integration for https://gitlab.com.\n",
+            ),
+            (
+                LogStream::Platform,
+                "[GitLab] Using token glpat-*** for user john\n[GitLab] Cloning https://oauth2:***@gitlab.com/acme/web/app.git\n",
+            ),
+            (
+                LogStream::Stdout,
+                "I'll look at the settings page first.\n\x1b[1mPlan\x1b[0m\n  \x1b[32m✓\x1b[0m read \x1b[36msrc/settings.tsx\x1b[0m\n  \x1b[33m…\x1b[0m add a theme switch\n",
+            ),
             (LogStream::Stderr, "npm \x1b[33mWARN\x1b[0m deprecated inflight@1.0.6: This module is not supported\n"),
-            (LogStream::Stdout, "<script>alert('log')</script>\nRunning tests: 10%\rRunning tests: 100%\n\x1b[32m42 passed\x1b[0m, \x1b[31m0 failed\x1b[0m\n"),
+            (
+                LogStream::Stdout,
+                "<script>alert('log')</script>\nRunning tests: 10%\rRunning tests: 100%\n\x1b[32m42 passed\x1b[0m, \x1b[31m0 failed\x1b[0m\n",
+            ),
             (LogStream::Platform, "[GitLab] Pushed feature/dark-mode (3f78685)\n"),
         ]);
         LogView::new(session, &Excerpt::of(events))
@@ -191,8 +228,8 @@ pub(super) mod tests {
         use LogStream::{Stderr, Stdout};
         let (lines, dropped) = lines(&log(&[(Stdout, "one "), (Stderr, "two\n"), (Stdout, "three\nfour")]));
         let expected = [
-            (Stderr, "two".to_owned(), false),
             (Stdout, "one three".to_owned(), false),
+            (Stderr, "two".to_owned(), false),
             (Stdout, "four".to_owned(), true),
         ];
         assert_eq!(plain(&lines), expected);
@@ -206,7 +243,7 @@ pub(super) mod tests {
         assert_eq!((found.len(), dropped), (LINES, true));
         let wide = format!("{}\n", "x".repeat(9_000)).repeat(60);
         let (found, dropped) = lines(&log(&[(LogStream::Stdout, &wide)]));
-        assert!(found.len() < 12 && dropped, "{}", found.len());
+        assert!(found.len() < 10 && dropped, "{}", found.len());
         assert!(found[0].spans[0].text.len() <= LINE + '…'.len_utf8());
     }
 
@@ -221,7 +258,10 @@ pub(super) mod tests {
     #[test]
     fn the_text_is_all_output_in_order() {
         let mut events = log(&[(LogStream::Platform, "a\n"), (LogStream::Stderr, "b\n")]);
-        events.push(SessionEvent { body: EventBody::Phase { phase: valetkey_model::Phase::Failed }, ..events[0].clone() });
+        events.push(SessionEvent {
+            body: EventBody::Phase { phase: valetkey_model::Phase::Failed },
+            ..events[0].clone()
+        });
         assert_eq!(text_of(&events), "a\nb\n");
     }
 }

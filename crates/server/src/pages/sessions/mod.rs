@@ -83,7 +83,8 @@ pub(super) mod tests {
         for (run, provider) in session.repositories.iter_mut().zip([ProviderKind::GitLab, ProviderKind::GitHub]) {
             run.provider = Some(provider);
             run.integration = Some("018f0000-0000-7000-8000-000000000001".parse().unwrap());
-            run.integration_reason = Some("'john@gitlab.com' is the only User Global integration for https://gitlab.com.".into());
+            run.integration_reason =
+                Some("'john@gitlab.com' is the only User Global integration for https://gitlab.com.".into());
         }
         if phase == Phase::Completed {
             session.message = Some("AgenticSession completed successfully!\nView changes in GitLab:\nhttps://gitlab.com/acme/web/app/-/tree/feature/dark-mode".into());

@@ -1,7 +1,7 @@
 //! Asking for a session.
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::StatusCode;
@@ -59,7 +59,7 @@ pub(super) struct Prefill {
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Query(Prefill { from }): Query<Prefill>,
+    Params(Prefill { from }): Params<Prefill>,
 ) -> Answer<Response> {
     let draft = match from {
         Some(id) => Draft::from(&app.engine.session(&caller.user, &id).await?.spec),
@@ -112,7 +112,8 @@ pub(super) mod tests {
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
         let choices = || ProviderKind::ALL.into_iter().zip(1..).map(|(kind, n)| integration(n, kind).into()).collect();
-        let mut wrong = Draft::typed(&Form::of("task=&url=nonsense&branch=main&pushBranch=a..b&integration=&minutes=60"));
+        let mut wrong =
+            Draft::typed(&Form::of("task=&url=nonsense&branch=main&pushBranch=a..b&integration=&minutes=60"));
         assert!(wrong.read().is_none());
         wrong.refuse(&Problem::new(ProblemCode::InvalidInput, "The same repository is named twice. Name each once."));
         vec![
@@ -125,11 +126,7 @@ pub(super) mod tests {
     #[test]
     fn rows_come_and_go_without_a_script() {
         let two = "url=a&branch=&pushBranch=&integration=&url=b&branch=&pushBranch=&integration=";
-        for (press, urls) in [
-            ("&add=1", vec!["a", "b", ""]),
-            ("&remove=0", vec!["b"]),
-            ("&remove=9", vec!["a", "b"]),
-        ] {
+        for (press, urls) in [("&add=1", vec!["a", "b", ""]), ("&remove=0", vec!["b"]), ("&remove=9", vec!["a", "b"])] {
             let form = Form::of(&format!("{two}{press}"));
             let mut draft = Draft::typed(&form);
             assert!(change_rows(&mut draft, &form));

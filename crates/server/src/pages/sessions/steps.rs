@@ -43,7 +43,9 @@ pub(super) fn timeline(session: &Session, events: &[SessionEvent], now: Timestam
 fn of_step(step: Step, session: &Session, events: &[SessionEvent], now: Timestamp) -> StepView {
     let find = |ended: bool| {
         events.iter().find_map(|event| match &event.body {
-            EventBody::Step { step: s, outcome, detail } if *s == step && ended == (*outcome != StepOutcome::Started) => {
+            EventBody::Step { step: s, outcome, detail }
+                if *s == step && ended == (*outcome != StepOutcome::Started) =>
+            {
                 Some((event.at, *outcome, detail.clone()))
             }
             _ => None,

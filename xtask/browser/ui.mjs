@@ -1,0 +1,350 @@
+// Walks the web pages in a real browser, as `cargo xtask peers` starts it.
+//
+// SIGN_IN_URL   a one-time sign-in link of a fresh server
+// TWIN          what the GitLab twin printed: JSON with url, token, cloneUrl, otherTokens; or else
+//               GITLAB_URL, TOKEN and REPO name a GitLab, a token of it and a repository that the token may push to
+// SCREENSHOTS   the folder for pictures; a temporary one if not given
+// CHROMIUM      the browser; /usr/bin/chromium if not given
+
+import { mkdtempSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const env = process.env;
+const twin = env.TWIN ? JSON.parse(env.TWIN) : { url: env.GITLAB_URL, token: env.TOKEN, cloneUrl: env.REPO };
+const link = new URL(env.SIGN_IN_URL);
+const base = env.BASE_URL ?? link.origin;
+const pictures = env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "valetkey-ui-"));
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const branch = "feature/from-the-browser";
+mkdirSync(pictures, { recursive: true });
+
+const browser = await chromium.launch({
+  executablePath: env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+context.setDefaultTimeout(20_000);
+const page = await context.newPage();
+const complaints = [];
+page.on("pageerror", (error) => complaints.push(`script: ${error.message}`));
+page.on("console", (message) => {
+  // A refused form is answered with a status that the browser reports too.
+  if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
+});
+
+let passed = 0;
+let failed = 0;
+
+function check(ok, what) {
+  if (!ok) throw new Error(what);
+}
+
+async function step(name, work) {
+  try {
+    await work();
+    check(complaints.length === 0, `the browser complains: ${complaints.splice(0).join("; ")}`);
+    passed++;
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAILED  ${name}\n        ${String(error.message).split("\n").slice(0, 6).join("\n        ")}`);
+  }
+  await page.screenshot({ path: join(pictures, `${String(passed + failed).padStart(2, "0")}-${name.replaceAll(/\W+/g, "-")}.png`), fullPage: true });
+}
+
+// No violation of the accessibility rules, in either colour scheme, and nothing wider than a phone.
+async function pleasant() {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    if (!(await page.evaluate(() => "axe" in window))) {
+      // Not as a script element: the page's own policy would refuse that.
+      const { readFileSync } = await import("node:fs");
+      await page.evaluate(readFileSync(axe, "utf8"));
+    }
+    const { violations } = await page.evaluate(() => window.axe.run());
+    const words = violations.map((found) => `${found.id} at ${found.nodes[0].target}`);
+    check(words.length === 0, `${colorScheme}: ${words.join("; ")}`);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 390, height: 800 });
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  await page.setViewportSize({ width: 1280, height: 900 });
+  check(over <= 0, `${over} px wider than a phone`);
+}
+
+const heading = (name) => page.getByRole("heading", { name, level: 1 });
+const card = () => page.getByRole("article").filter({ hasText: "Browser test" });
+
+await step("strangers are sent to the sign-in page", async () => {
+  await page.goto(`${base}/sessions`);
+  await heading("Sign in").waitFor();
+  await pleasant();
+});
+
+await step("a wrong API token is refused with a way on", async () => {
+  await page.getByLabel("API token").fill("vkt_nonsense");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByText("valetkey tokens create").waitFor();
+});
+
+await step("a link is not used up by looking at it", async () => {
+  for (let n = 0; n < 2; n++) {
+    const seen = await context.request.get(link.href);
+    check(seen.ok(), `status ${seen.status()}`);
+  }
+  await page.goto(link.href);
+  await pleasant();
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await heading("Home").waitFor();
+  await page.getByText("Two steps to your first session").waitFor();
+  await pleasant();
+});
+
+await step("a link works once", async () => {
+  const stranger = await browser.newContext();
+  const other = await stranger.newPage();
+  await other.goto(link.href);
+  await other.getByRole("button", { name: "Sign in" }).click();
+  await other.getByText("used already").waitFor();
+  await stranger.close();
+});
+
+await step("an unknown address has a page of its own", async () => {
+  const answer = await page.goto(`${base}/nothing/here`);
+  check(answer.status() === 404, `status ${answer.status()}`);
+  await heading("There is nothing here").waitFor();
+  await pleasant();
+});
+
+await step("a token that can't be one is refused beside its field, and the rest is kept", async () => {
+  await page.goto(`${base}/integrations`);
+  await pleasant();
+  await page.getByRole("link", { name: "Connect GitLab" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Instance URL").fill(twin.url);
+  await pleasant();
+  const create = await dialog.getByRole("link", { name: /Create a token/ }).getAttribute("href");
+  check(create.startsWith(twin.url), `the link leads to ${create}`);
+  await dialog.getByLabel("Personal access token").fill("x");
+  await dialog.getByLabel("Alias").fill("Browser test");
+  await dialog.getByRole("button", { name: "Connect" }).click();
+  await page.getByText("Invalid GitLab token format").waitFor();
+  check((await page.getByLabel("Instance URL").inputValue()) === twin.url, "the instance is lost");
+  check((await page.getByLabel("Alias").inputValue()) === "Browser test", "the alias is lost");
+  check((await page.getByLabel("Personal access token").inputValue()) === "", "the token came back");
+  await pleasant();
+});
+
+if (twin.otherTokens) {
+  await step("an expired token is refused with what to do", async () => {
+    await page.getByLabel("Personal access token").fill(twin.otherTokens.expired);
+    await page.getByRole("button", { name: "Connect" }).click();
+    await page.getByText("has expired").waitFor();
+    await page.getByText(/Create a new token/).first().waitFor();
+  });
+}
+
+await step("GitLab is connected and says as whom", async () => {
+  await page.getByLabel("Personal access token").fill(twin.token);
+  await page.getByRole("button", { name: "Connect" }).click();
+  await page.getByText("The provider accepted the token").waitFor();
+  await card().getByText("Connected", { exact: true }).waitFor();
+  if (twin.username) await card().getByText(twin.username, { exact: true }).first().waitFor();
+  check(!(await page.content()).includes(twin.token), "the token is in the page");
+  await pleasant();
+});
+
+await step("it can be tested and renamed", async () => {
+  await card().getByRole("button", { name: "Test now" }).click();
+  await page.getByText("Asked the provider").waitFor();
+  await card().getByRole("link", { name: "Rename" }).click();
+  await page.getByRole("dialog").getByLabel("Alias").fill("Browser test, renamed");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Browser test, renamed" }).waitFor();
+});
+
+if (twin.otherTokens) {
+  await step("a revoked token does not replace a good one", async () => {
+    await card().getByRole("link", { name: "Replace token" }).click();
+    await page.getByRole("dialog").getByLabel("New personal access token").fill(twin.otherTokens.revoked);
+    await page.keyboard.press("Enter");
+    await page.getByText("was revoked").waitFor();
+    await page.goto(`${base}/integrations`);
+    await card().getByText("Connected", { exact: true }).waitFor();
+  });
+}
+
+await step("a form with mistakes says where they are and keeps the rest", async () => {
+  await page.goto(`${base}/sessions`);
+  await page.getByText("No sessions yet").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "New session" }).first().click();
+  await pleasant();
+  await page.getByLabel("Task").fill("Add a file\n\nOne line is enough.");
+  await page.getByLabel("URL").fill("not a repository");
+  await page.getByLabel("Push to").fill("a..b");
+  await page.getByRole("button", { name: "Start session" }).click();
+  await page.getByText("A repository URL looks like").waitFor();
+  await page.getByText("Not a branch name").waitFor();
+  check((await page.getByLabel("Task").inputValue()).startsWith("Add a file"), "the task is lost");
+  await pleasant();
+});
+
+await step("rows for repositories come and go", async () => {
+  await page.getByRole("button", { name: "Add repository" }).click();
+  check((await page.getByLabel("URL").count()) === 2, "there is no second row");
+  await page.getByRole("button", { name: "Remove repository 2" }).click();
+  check((await page.getByLabel("URL").count()) === 1, "the second row stays");
+  check((await page.getByLabel("URL").inputValue()) === "not a repository", "the wrong row went");
+});
+
+// It waits for nothing but itself: long enough to be seen running, short enough for a test.
+const agent = [
+  "echo first line; echo to stderr >&2",
+  'printf "\\033[32mgreen\\033[0m <b>not bold</b>\\n"',
+  "for n in 1 2 3 4; do echo tick $n; sleep 0.5; done",
+  "echo changed > from-the-browser.txt; echo last line",
+].join("; ");
+
+await step("a session runs, and its log arrives while it does", async () => {
+  await page.getByLabel("URL").fill(twin.cloneUrl);
+  await page.getByLabel("Push to").fill(branch);
+  await page.getByLabel("Agent command").fill(`sh -c '${agent}'`);
+  await page.getByRole("button", { name: "Start session" }).click();
+  await heading("Add a file").waitFor();
+  await page.getByText("tick 1", { exact: true }).waitFor();
+  check((await page.getByText("last line", { exact: true }).count()) === 0, "the log came only at the end");
+  await page.getByRole("link", { name: "Stop" }).waitFor();
+});
+
+await step("it completes with a link to the branch", async () => {
+  await page.getByText("AgenticSession completed successfully!").first().waitFor();
+  await page.getByText("View changes in GitLab:").first().waitFor();
+  const url = await page.getByRole("link", { name: "View branch" }).getAttribute("href");
+  check(url.endsWith(`/-/tree/${branch}`), `the link leads to ${url}`);
+  const log = page.getByRole("log");
+  await log.getByText("last line", { exact: true }).waitFor();
+  check((await log.locator(".stderr").textContent()) === "to stderr", "stderr is not told apart");
+  check((await log.locator(".c2").first().textContent()) === "green", "colours are lost");
+  check((await log.getByText("<b>not bold</b>").count()) === 1, "markup of the log is not text");
+  check((await page.locator(".step.done").count()) === 6, "not every step is done");
+  await pleasant();
+});
+
+await step("the page is the same after a reload", async () => {
+  const text = async () => (await page.getByRole("log").locator(".line").allTextContents()).join("\n");
+  const live = await text();
+  await page.reload();
+  const served = await text();
+  check(served === live, `live:\n${live}\nserved:\n${served}`);
+  check((await page.locator("#overview [data-branch-link]").count()) === 1, "the branch link is lost");
+});
+
+await step("the log can be searched and read as text", async () => {
+  await page.getByLabel("Find in log").fill("TICK");
+  await page.getByText("4 lines").waitFor();
+  check((await page.getByRole("log").locator(".line:visible").count()) === 4, "other lines are still shown");
+  await page.getByLabel("Find in log").fill("");
+  const whole = await context.request.get(`${page.url()}/log`);
+  check((await whole.text()).includes("last line"), "the text lacks lines");
+});
+
+await step("run again starts from the same form", async () => {
+  await page.getByRole("link", { name: "Run again" }).click();
+  check((await page.getByLabel("Task").inputValue()).includes("One line is enough."), "the task is lost");
+  check((await page.getByLabel("Push to").inputValue()) === branch, "the branch is lost");
+});
+
+await step("a session can be stopped", async () => {
+  await page.getByLabel("Task").fill("Wait for ever");
+  await page.getByLabel("Push to").fill("feature/never");
+  await page.getByLabel("Agent command").fill("sh -c 'echo waiting; exec sleep 600'");
+  await page.getByRole("button", { name: "Start session" }).click();
+  await page.getByRole("log").getByText("waiting", { exact: true }).waitFor();
+  await page.goto(`${base}/integrations`);
+  await card().getByRole("link", { name: "Disconnect" }).click();
+  await page.getByRole("dialog").getByRole("link", { name: "Wait for ever" }).waitFor();
+  await pleasant();
+  await page.getByRole("dialog").getByRole("link", { name: "Wait for ever" }).click();
+  await page.getByRole("link", { name: "Stop" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Stop session" }).click();
+  await page.getByRole("status").getByText("Stopped", { exact: true }).waitFor();
+});
+
+await step("home and the list show what happened", async () => {
+  await page.goto(`${base}/sessions`);
+  await page.getByRole("link", { name: "Add a file" }).waitFor();
+  await page.getByRole("link", { name: "Stopped", exact: true }).click();
+  await page.getByRole("link", { name: "Wait for ever" }).waitFor();
+  check((await page.getByRole("link", { name: "Add a file" }).count()) === 0, "the filter does nothing");
+  await page.getByRole("link", { name: "Home", exact: true }).click();
+  await page.getByText("Ended lately").waitFor();
+  await pleasant();
+});
+
+await step("the theme is kept", async () => {
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await ground();
+  const button = page.getByRole("button", { name: /theme/ });
+  await button.click();
+  await button.click();
+  const dark = await ground();
+  await page.reload();
+  check(dark !== light && (await ground()) === dark, "the theme is not kept");
+  await button.click();
+});
+
+await step("the keyboard alone is enough", async () => {
+  await page.goto(`${base}/integrations`);
+  await page.keyboard.press("Tab");
+  check((await page.evaluate(() => document.activeElement.textContent)) === "Skip to content", "no skip link");
+  await page.keyboard.press("Enter");
+  await card().getByRole("link", { name: "Rename" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  check((await page.evaluate(() => document.activeElement.textContent)).includes("Rename"), "the focus is lost");
+});
+
+await step("the pages work without a script", async () => {
+  const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() });
+  const other = await plain.newPage();
+  await other.goto(`${base}/sessions`);
+  await other.getByRole("link", { name: "Add a file" }).click();
+  await other.getByText("last line", { exact: true }).waitFor();
+  await other.goto(`${base}/integrations`);
+  await other.getByRole("link", { name: "Rename" }).click();
+  await other.getByLabel("Alias").fill("Browser test");
+  await other.getByRole("button", { name: "Rename" }).click();
+  await other.getByText("Renamed.").waitFor();
+  await plain.close();
+});
+
+await step("disconnecting asks first, and then it is gone", async () => {
+  await page.goto(`${base}/integrations`);
+  await card().getByRole("link", { name: "Disconnect" }).click();
+  await page.getByRole("dialog").getByText("No session uses it now").waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Disconnect" }).click();
+  await page.getByText("The credential is erased").waitFor();
+  check((await card().count()) === 0, "it is still there");
+});
+
+await step("signing out ends the session on the server", async () => {
+  const state = await context.storageState();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByText("You are signed out").waitFor();
+  const thief = await browser.newContext({ storageState: state });
+  const other = await thief.newPage();
+  await other.goto(`${base}/sessions`);
+  await other.getByRole("heading", { name: "Sign in", level: 1 }).waitFor();
+  await thief.close();
+});
+
+await browser.close();
+console.log(`${passed} passed, ${failed} failed (pictures in ${pictures})`);
+process.exitCode = failed ? 1 : 0;
