@@ -1,4 +1,4 @@
-// Walks the web pages in a real browser, as `cargo xtask peers` starts it.
+// Walks the web pages in a real browser, as `cargo xtask browser` starts it.
 //
 // SIGN_IN_URL   a one-time sign-in link of a fresh server
 // TWIN          what the GitLab twin printed: JSON with url, token, cloneUrl, otherTokens; or else
@@ -206,6 +206,7 @@ await step("rows for repositories come and go", async () => {
 const agent = [
   "echo first line; echo to stderr >&2",
   'printf "\\033[32mgreen\\033[0m <b>not bold</b>\\n"',
+  'printf "10%%\\r100%%\\n"; printf "half a line, "; sleep 0.3; echo between >&2; sleep 0.3; echo the other half',
   "for n in 1 2 3 4; do echo tick $n; sleep 0.5; done",
   "echo changed > from-the-browser.txt; echo last line",
 ].join("; ");
@@ -228,7 +229,10 @@ await step("it completes with a link to the branch", async () => {
   check(url.endsWith(`/-/tree/${branch}`), `the link leads to ${url}`);
   const log = page.getByRole("log");
   await log.getByText("last line", { exact: true }).waitFor();
-  check((await log.locator(".stderr").textContent()) === "to stderr", "stderr is not told apart");
+  const lines = (source) => log.locator(`.line.${source}`).allTextContents();
+  check((await lines("stderr")).join() === "to stderr,between", "stderr is not told apart");
+  check((await lines("stdout")).includes("half a line, the other half"), "a line is torn apart");
+  check((await lines("stdout")).includes("100%"), "a progress bar is not overwritten");
   check((await log.locator(".c2").first().textContent()) === "green", "colours are lost");
   check((await log.getByText("<b>not bold</b>").count()) === 1, "markup of the log is not text");
   check((await page.locator(".step.done").count()) === 6, "not every step is done");

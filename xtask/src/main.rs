@@ -3,6 +3,7 @@
 
 mod browser;
 mod peers;
+mod postgres;
 
 use std::{
     env,
@@ -16,7 +17,8 @@ use anyhow::{Context as _, Result, bail};
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test            every test: unit, integration, the real binary, and the web pages in a browser where one is installed
+  test            every test: unit, integration, the real binary; the store on PostgreSQL too and the web pages in a
+                  browser, where these are installed
   ci              fmt, clippy, cargo-deny, test, peers: what must pass before anything lands
   bench           the table of ratios in docs/benchmarks.md, measured anew
   peers           outside clients (python-gitlab, PyGithub) against our GitLab and GitHub twins
@@ -50,6 +52,10 @@ fn main() -> ExitCode {
 
 fn test() -> Result<()> {
     cargo(["test", "--workspace"])?;
+    if let Some(server) = postgres::Server::start()? {
+        let store = ["test", "--package", "valetkey-store", "--test", "store"];
+        run(cargo_command(store).env("VALETKEY_TEST_POSTGRES", server.url()))?;
+    }
     browser::run()
 }
 
@@ -93,7 +99,13 @@ fn fuzz(seconds: &str) -> Result<()> {
 }
 
 fn cargo<const N: usize>(arguments: [&str; N]) -> Result<()> {
-    run(Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(arguments).current_dir(root()))
+    run(&mut cargo_command(arguments))
+}
+
+fn cargo_command<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(root());
+    command
 }
 
 /// Runs a command to its end, after printing it.

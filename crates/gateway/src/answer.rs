@@ -4,6 +4,7 @@ use axum::{
 };
 use http::{StatusCode, header};
 use valetkey_model::{Problem, ProblemCode, ProviderKind, RepoUrl};
+use valetkey_providers::ProviderError;
 
 use crate::address::Service;
 
@@ -39,7 +40,7 @@ pub(crate) fn upstream_refusal(
     provider: ProviderKind,
     repository: &RepoUrl,
     service: Service,
-    retry_after: Option<&str>,
+    retry_after_seconds: Option<u64>,
     said: &str,
 ) -> Response {
     let push = service == Service::ReceivePack;
@@ -51,10 +52,9 @@ pub(crate) fn upstream_refusal(
         StatusCode::UNAUTHORIZED => (
             StatusCode::FORBIDDEN,
             format!(
-                "Authentication failed: {provider} no longer accepts the token for {}. Reconnect with `valetkey connect {} --instance {}`.",
+                "Authentication failed: {provider} no longer accepts the token for {}. Reconnect with `{}`.",
                 repository.instance(),
-                provider.slug(),
-                repository.instance()
+                provider.connect_command(repository.instance())
             ),
         ),
         StatusCode::FORBIDDEN if push => (StatusCode::FORBIDDEN, push_forbidden(provider)),
@@ -66,8 +66,8 @@ pub(crate) fn upstream_refusal(
             format!("{repository} does not exist at {provider}, or the connected account may not see it."),
         ),
         StatusCode::TOO_MANY_REQUESTS => {
-            let wait = retry_after.map_or_else(String::new, |s| format!(" Retry in {s} s."));
-            (StatusCode::TOO_MANY_REQUESTS, format!("{provider} rate limit exceeded.{wait}"))
+            let limited = ProviderError::RateLimited { retry_after_seconds };
+            (StatusCode::TOO_MANY_REQUESTS, limited.into_problem(provider, repository.instance()).detail)
         }
         other => (StatusCode::BAD_GATEWAY, format!("{provider} answered {} to git.", other.as_u16())),
     };

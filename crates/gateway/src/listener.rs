@@ -9,6 +9,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     response::{IntoResponse, Response},
+    serve::ListenerExt as _,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::TryStreamExt as _;
@@ -16,14 +17,14 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::{net::TcpListener, task::JoinHandle};
 use valetkey_git::{ConfigEntries, Git, receive_pack};
 use valetkey_integrations::{Authorized, Integrations, Lease};
-use valetkey_model::{Problem, RefUpdate, RepoUrl, SessionId};
+use valetkey_model::{Problem, RefUpdate, RepoUrl, SessionId, Verdict};
 use valetkey_providers::{Http, UpstreamBody, UpstreamResponse};
 
 use crate::{
     address::{self, Address, Endpoint, Service},
     answer,
     fast_forward::Checkouts,
-    push::{self, Judged},
+    push,
     stream::{BodyError, revoked, until},
 };
 
@@ -57,6 +58,10 @@ impl Gateway {
         let parts = Parts { integrations, http, git, checkouts: checkouts.clone() };
         let app = Router::new().fallback(handle).with_state(parts);
         let server = tokio::spawn(async move {
+            // Git's requests are small and wait for each other: a delayed packet is a delayed clone.
+            let listener = listener.tap_io(|connection| {
+                let _ = connection.set_nodelay(true);
+            });
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the git gateway stopped");
             }
@@ -145,6 +150,9 @@ fn loss_of(parts: &Parts, address: &Address) -> impl Future<Output = ()> + Send 
     revoked(parts.integrations.clone(), address.lease.clone(), address.repository.clone())
 }
 
+/// A push option can do more than set a branch: merge a request, change who sees the repository, set a job's variables.
+const NO_OPTIONS: &str = "this session may not use push options";
+
 /// Reads the command list, judges it, and streams the push on only if every command may pass.
 async fn push(
     parts: &Parts,
@@ -164,11 +172,12 @@ async fn push(
         Err(error) => return Ok(answer::refuse(StatusCode::BAD_REQUEST, &error.to_string())),
     };
     let mut refusals = Vec::new();
-    for (update, judged) in read.push.commands.iter().zip(push::judge(&read.push, &authorized.repository.push)) {
-        refusals.push(match judged {
-            Judged::Allowed => None,
-            Judged::Refused(why) => Some(why),
-            Judged::NeedsFastForward => fast_forward(parts, address, authorized, update).await.err(),
+    for update in &read.push.commands {
+        refusals.push(match authorized.repository.push.judge(update) {
+            Verdict::Refused(why) => Some(why),
+            _ if !read.push.options.is_empty() => Some(NO_OPTIONS.to_owned()),
+            Verdict::Allowed => None,
+            Verdict::AllowedIfFastForward => fast_forward(parts, address, authorized, update).await.err(),
         });
     }
     if refusals.iter().any(Option::is_some) {
@@ -202,9 +211,9 @@ async fn forward(
     let repository = &authorized.repository.url;
     let url = format!("{}{}", repository.clone_url(), address.endpoint.suffix());
     let mut request = http::Request::builder().method(if body.is_some() { Method::POST } else { Method::GET }).uri(url);
-    for name in FORWARDED {
-        for value in headers.get_all(&name) {
-            request = request.header(&name, value);
+    for name in FORWARDED.iter().chain(if body.is_some() { &OF_A_BODY[..] } else { &[] }) {
+        for value in headers.get_all(name) {
+            request = request.header(name, value);
         }
     }
     let request = request
@@ -223,15 +232,12 @@ async fn forward(
 }
 
 /// What git may tell the host. Not among them: cookies, authorization, anything that names this machine.
-const FORWARDED: [header::HeaderName; 7] = [
-    header::ACCEPT,
-    header::ACCEPT_LANGUAGE,
-    header::CONTENT_TYPE,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LENGTH,
-    header::USER_AGENT,
-    header::HeaderName::from_static("git-protocol"),
-];
+const FORWARDED: [header::HeaderName; 4] =
+    [header::ACCEPT, header::ACCEPT_LANGUAGE, header::USER_AGENT, header::HeaderName::from_static("git-protocol")];
+
+/// What describes a body goes with one only. A length without a body would make the host take the next request on the
+/// same connection, perhaps another session's, for that body.
+const OF_A_BODY: [header::HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LENGTH];
 
 #[expect(clippy::disallowed_methods, reason = "the one place where a credential meets a git request")]
 fn basic(authorized: &Authorized) -> HeaderValue {
@@ -258,11 +264,10 @@ async fn refused(parts: &Parts, address: &Address, authorized: &Authorized, upst
     if status == StatusCode::UNAUTHORIZED {
         recheck(parts.integrations.clone(), authorized);
     }
-    let seconds = upstream.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
-    let seconds = seconds.filter(|text| text.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned);
+    let seconds = upstream.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
     let said = words(authorized, upstream).await;
     let (provider, service) = (authorized.provider, address.endpoint.service());
-    answer::upstream_refusal(status, provider, &address.repository, service, seconds.as_deref(), &said)
+    answer::upstream_refusal(status, provider, &address.repository, service, seconds, &said)
 }
 
 /// The upstream's own words, if it answered in plain text: bounded, visible characters only, without the credential.

@@ -2,7 +2,6 @@ use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use valetkey_git::receive_pack::{CommandListParser, Progress, Push};
-use valetkey_model::{PushPolicy, Verdict};
 
 /// A push whose command list has been read; the pack behind it has not.
 pub(crate) struct ReadPush {
@@ -48,20 +47,4 @@ impl ReadPush {
         while let Some(Ok(_)) = self.rest.next().await {}
         self.push
     }
-}
-
-/// What the policy says of each command, in order: `None` lets it through.
-pub(crate) enum Judged {
-    Allowed,
-    NeedsFastForward,
-    Refused(String),
-}
-
-pub(crate) fn judge(push: &Push, policy: &PushPolicy) -> Vec<Judged> {
-    let judge = |update| match policy.judge(update) {
-        Verdict::Allowed => Judged::Allowed,
-        Verdict::AllowedIfFastForward => Judged::NeedsFastForward,
-        Verdict::Refused(why) => Judged::Refused(why),
-    };
-    push.commands.iter().map(judge).collect()
 }

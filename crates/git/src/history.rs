@@ -13,26 +13,6 @@ use crate::{Checkout, Git, GitError, own_dir::ObjectFormat, process::LOCAL_LIMIT
 const MAX_COMMITS: usize = 100_000;
 const MAX_COMMIT_BYTES: usize = 1 << 20;
 
-/// A file that differs between two commits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedFile {
-    /// Its path from the repository's root; bytes that are not UTF-8 are replaced.
-    pub path: String,
-    /// What happened to it.
-    pub kind: ChangeKind,
-}
-
-/// What happened to a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// It is new.
-    Added,
-    /// Its content or mode changed, or a link became a file or the like.
-    Modified,
-    /// It is gone.
-    Deleted,
-}
-
 impl Git {
     /// [`Checkout::is_fast_forward`] for the checkout in `dir`.
     ///
@@ -69,39 +49,6 @@ impl Checkout {
         let mut commits = Commits { ask, answers: BufReader::new(answers), in_step: true };
         // Without an answer in time it can't be told either.
         Ok(tokio::time::timeout(LOCAL_LIMIT, descends(&mut commits, old, new)).await.unwrap_or(None))
-    }
-
-    /// The files that differ between `base` (the empty tree if `None`) and `head`, at most `limit` of them. One git
-    /// process.
-    ///
-    /// # Errors
-    /// When a commit is unknown.
-    pub async fn changed_files(
-        &self,
-        git: &Git,
-        base: Option<&ObjectId>,
-        head: &ObjectId,
-        limit: usize,
-    ) -> Result<Vec<ChangedFile>, GitError> {
-        let own = self.own_dir(git, Some(head)).await?;
-        let base = base.map_or(ObjectFormat::of(head).empty_tree(), ObjectId::as_str);
-        let diff = ["diff-tree", "-r", "-z", "--name-status", "--no-renames", "--no-ext-diff", "--no-textconv"];
-        let call = git.call_in("list the changed files", &own).args(diff).args([base, head.as_str(), "--"]);
-        let stdout = call.run().await?.stdout;
-        let mut fields = stdout.split(|&byte| byte == 0);
-        let mut files = Vec::new();
-        while let (Some(kind), Some(path)) = (fields.next(), fields.next()) {
-            if files.len() == limit {
-                break;
-            }
-            let kind = match kind {
-                b"A" => ChangeKind::Added,
-                b"D" => ChangeKind::Deleted,
-                _ => ChangeKind::Modified,
-            };
-            files.push(ChangedFile { path: String::from_utf8_lossy(path).into_owned(), kind });
-        }
-        Ok(files)
     }
 }
 

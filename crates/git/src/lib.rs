@@ -29,7 +29,6 @@ pub use checkout::{Checkout, CheckoutError};
 pub use config::ConfigEntries;
 pub use error::{Failure, GitError};
 pub use git::{Git, Version};
-pub use history::{ChangeKind, ChangedFile};
 pub use publish::{Author, PublishOptions, Published};
 pub use push::PushOutcome;
 pub use refs::Head;

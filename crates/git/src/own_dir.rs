@@ -21,14 +21,6 @@ impl ObjectFormat {
     pub(crate) fn of(id: &ObjectId) -> Self {
         if id.as_str().len() == 64 { Self::Sha256 } else { Self::Sha1 }
     }
-
-    /// The tree without entries, which git knows without storing it.
-    pub(crate) fn empty_tree(self) -> &'static str {
-        match self {
-            Self::Sha1 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-            Self::Sha256 => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-        }
-    }
 }
 
 /// A git directory of our own for work on a checkout whose `.git` is not to be trusted: its configuration, refs and

@@ -19,7 +19,8 @@ pub const MAX_COMMANDS: usize = 4096;
 /// What a push asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
-    /// The refs to update, in the client's order; each ref once.
+    /// The refs to update, in the client's order; each ref once. None in the probe that git sends to learn whether it must
+    /// authenticate, before it streams a large push.
     pub commands: Vec<RefUpdate>,
     /// What the client can do and wants.
     pub capabilities: Capabilities,
@@ -27,14 +28,6 @@ pub struct Push {
     pub shallow: Vec<ObjectId>,
     /// `git push -o …`.
     pub options: Vec<String>,
-}
-
-impl Push {
-    /// Whether this is the empty list that git sends to learn whether it must authenticate, before it streams a large
-    /// push. It changes nothing.
-    pub fn is_probe(&self) -> bool {
-        self.commands.is_empty()
-    }
 }
 
 /// The words behind the first command.

@@ -87,7 +87,7 @@ impl Integrations {
     /// Asks the provider what the account may do with a repository.
     ///
     /// # Errors
-    /// The provider's refusal, or `push_not_allowed` for an account that may only read.
+    /// The provider's refusal. A repository that the account may only read is none.
     pub async fn repository(&self, integration: &Integration, repo: &RepoUrl) -> Result<RepositoryAccess, Problem> {
         let (token, _) = self.open(&integration.id).await?;
         let (kind, instance) = (integration.provider, &integration.instance_url);
@@ -108,7 +108,6 @@ impl Integrations {
         let (token, _) = self.open(&integration.id).await?;
         let (kind, instance) = (integration.provider, &integration.instance_url);
         let access = Access { http: &self.http, instance, token: &token, now: self.clock.now() };
-        let answer: Result<_, ProviderError> = provider(kind).open_pull_request(access, repo, draft).await;
-        answer.map_err(|e| e.into_problem(kind, instance))
+        provider(kind).open_pull_request(access, repo, draft).await.map_err(|e| e.into_problem(kind, instance))
     }
 }

@@ -29,8 +29,8 @@ pub use ids::{
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{Account, AuthMethod, CheckOutcome, Integration, IntegrationView, OwnerScope, Status};
 pub use problem::{Problem, ProblemCode};
-pub use provider::ProviderKind;
-pub use push_policy::{ObjectId, PushPolicy, RefUpdate, Verdict};
+pub use provider::{ProviderKind, UnknownProvider};
+pub use push_policy::{NotAnObjectId, ObjectId, PushPolicy, RefUpdate, Verdict};
 pub use repo_url::{RepoUrl, RepoUrlError};
 pub use resolve::{Query, Resolution, resolve};
 pub use session::{

@@ -51,6 +51,12 @@ impl ProviderKind {
         }
     }
 
+    /// What a person types to connect an account at `instance`.
+    pub fn connect_command(self, instance: &InstanceUrl) -> String {
+        let command = format!("valetkey connect {}", self.slug());
+        if *instance == self.default_instance() { command } else { format!("{command} --instance {instance}") }
+    }
+
     /// A guess from a host's name alone, for hosts where nothing is connected: a label that is, or has as a hyphenated
     /// part, the provider's name. Good for help texts; never a reason to send a credential anywhere.
     pub fn guess(host: &str) -> Option<Self> {

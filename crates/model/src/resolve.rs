@@ -140,12 +140,10 @@ fn missing(query: &Query<'_>) -> Problem {
     let kind = query.provider.or_else(|| query.instance.and_then(|i| ProviderKind::guess(i.host())));
     let (whose, connect) = match (kind, query.instance) {
         (Some(kind), Some(instance)) if *instance == kind.default_instance() => {
-            (format!("{kind}"), format!("valetkey connect {}", kind.slug()))
+            (kind.to_string(), kind.connect_command(instance))
         }
-        (Some(kind), Some(instance)) => {
-            (format!("{kind} at {instance}"), format!("valetkey connect {} --instance {instance}", kind.slug()))
-        }
-        (Some(kind), None) => (format!("{kind}"), format!("valetkey connect {}", kind.slug())),
+        (Some(kind), Some(instance)) => (format!("{kind} at {instance}"), kind.connect_command(instance)),
+        (Some(kind), None) => (kind.to_string(), kind.connect_command(&kind.default_instance())),
         (None, Some(instance)) => (instance.to_string(), format!("valetkey connect PROVIDER --instance {instance}")),
         (None, None) => ("this".to_owned(), "valetkey connect PROVIDER".to_owned()),
     };

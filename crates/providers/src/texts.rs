@@ -112,7 +112,7 @@ impl Asked<'_> {
             ),
             ProviderError::OtherInstance { repository } => (
                 format!("The integration is for {instance}; the repository is at {repository}."),
-                Some(format!("Connect an account there: {}", connect(*kind, repository))),
+                Some(format!("Connect an account there: {}", kind.connect_command(repository))),
             ),
             ProviderError::PushNotAllowed { path, why } => (
                 format!("The {kind} account can't push to '{path}': {why}."),
@@ -216,16 +216,12 @@ impl Asked<'_> {
     }
 
     fn connect(&self) -> String {
-        connect(self.kind, self.instance)
+        self.kind.connect_command(self.instance)
     }
 
     fn token_page(&self) -> String {
         provider(self.kind).token_page(self.instance)
     }
-}
-
-fn connect(kind: ProviderKind, instance: &InstanceUrl) -> String {
-    format!("valetkey connect {} --instance {instance}", kind.slug())
 }
 
 fn quoted(said: &str) -> String {

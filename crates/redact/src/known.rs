@@ -21,7 +21,7 @@ const STRIDE: usize = SHORTEST - BLOCK + 1;
 
 /// How many bytes of a block come after the line break in it.
 const AFTER_BREAK: usize = BLOCK - SHORTEST_LINE;
-/// A block with a line break before the last of the first [`SHORTEST`] bytes in it reaches this far.
+/// The bytes of a pattern in which such a block may lie. Base64 and hex of the shortest secret have as many.
 const SHORTEST_WRAPPED: usize = SHORTEST - 1 + AFTER_BREAK;
 
 /// The bitmap has `64 * WORDS` bits: 64 KiB.
@@ -99,9 +99,8 @@ impl Known {
         if let Some(last) = rest.first_chunk() {
             self.look(text, steps.len() * STRIDE, block_at(last), found);
         }
-        for line_break in line_break::all(text) {
-            self.look_across(text, &line_break, found);
-        }
+        line_break::each_newline(text, |line_break| self.look_across(text, &line_break, found));
+        line_break::each_escaped(text, |line_break| self.look_across(text, &line_break, found));
         let cut_off = [self.cut_off_head(text), self.cut_off_wrapped_head(text)];
         for start in cut_off.into_iter().flatten() {
             found.undecided(start);
@@ -141,7 +140,8 @@ impl Known {
 
     /// Where the last bytes of a text, too few for a look, begin a pattern.
     fn cut_off_head(&self, text: &[u8]) -> Option<usize> {
-        let len = (1..SHORTEST).rev().find(|&len| len <= text.len() && self.heads.begin(&text[text.len() - len..], &[]))?;
+        let len =
+            (1..SHORTEST).rev().find(|&len| len <= text.len() && self.heads.begin(&text[text.len() - len..], &[]))?;
         Some(text.len() - len)
     }
 
@@ -150,9 +150,9 @@ impl Known {
         let starts = line_break::at_end(text).filter_map(|line_break| {
             let (before, after) = (&text[..line_break.start], &text[line_break.end..]);
             let longest = before.len().min(SHORTEST - 1);
-            let len = (SHORTEST_LINE..=longest).rev().find(|&len| {
-                self.wrapped_heads.begin(&before[before.len() - len..], after)
-            })?;
+            let len = (SHORTEST_LINE..=longest)
+                .rev()
+                .find(|&len| self.wrapped_heads.begin(&before[before.len() - len..], after))?;
             Some(before.len() - len)
         });
         starts.min()
@@ -194,11 +194,11 @@ mod tests {
         let mut hidden = vec![false; text.len()];
         let mut undecided = text.len();
         for start in 0..text.len() {
-            for pattern in patterns.iter().map(Form::as_bytes) {
-                if text[start..].starts_with(pattern) {
-                    hidden[start..start + pattern.len()].fill(true);
-                } else if pattern.starts_with(&text[start..]) {
-                    undecided = undecided.min(start);
+            for pattern in patterns {
+                match pattern.read(&text[start..]) {
+                    Reading::Whole(len) => hidden[start..start + len].fill(true),
+                    Reading::CutOff => undecided = undecided.min(start),
+                    Reading::Different => {}
                 }
             }
         }
@@ -213,25 +213,63 @@ mod tests {
         (shown, undecided)
     }
 
+    fn check(secrets: &[String], text: &str) -> Result<(), TestCaseError> {
+        let patterns = secrets.iter().flat_map(|secret| forms::of(secret)).collect();
+        let (shown, undecided) = naive(&patterns, text);
+
+        let known = Known::new(&patterns.into_iter().map(Arc::new).collect());
+        let mut found = Findings::default();
+        found.scan(&known, text.as_bytes(), &[]);
+        prop_assert_eq!(found.undecided_from(), undecided);
+
+        let redactor = Redactor::new();
+        for secret in secrets {
+            let _ = redactor.add(secret);
+        }
+        prop_assert_eq!(redactor.redact(text), shown);
+        Ok(())
+    }
+
+    fn line_break() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec!["\n", "\r\n", "\\n", "\\r\\n", "\\\\n", "\\\\r\\\\n", "\n\n", "\r", "\\", "\\\\"])
+    }
+
+    /// Secrets, and parts of their encodings with line breaks and halves of line breaks in them.
+    fn wrapped() -> impl Strategy<Value = (Vec<String>, String)> {
+        prop::collection::vec("[ab]{8,14}", 1..4).prop_flat_map(|secrets| {
+            let forms: BTreeSet<_> = secrets.iter().flat_map(|secret| forms::of(secret)).collect();
+            let forms: Vec<_> =
+                forms.iter().map(|form| String::from_utf8_lossy(form.as_bytes()).into_owned()).collect();
+            let lines = prop::collection::vec((1..16usize, line_break()), 1..8);
+            let part =
+                (prop::sample::select(forms), lines, 0..8usize, 0..12usize).prop_map(|(form, lines, from, cut)| {
+                    let mut rest = &form[from % form.len()..];
+                    let mut text = String::new();
+                    for (len, line_break) in lines {
+                        let (line, others) = rest.split_at(len.min(rest.len()));
+                        text.extend([line, line_break]);
+                        rest = others;
+                    }
+                    text.push_str(rest);
+                    text.truncate(text.len().saturating_sub(cut));
+                    text
+                });
+            (Just(secrets), prop::collection::vec(part, 1..4).prop_map(|parts| parts.concat()))
+        })
+    }
+
     proptest! {
         #[test]
         fn finds_what_trying_every_place_finds(
             secrets in prop::collection::vec("[ab]{8,14}", 1..6),
             text in "[ab]{0,60}",
         ) {
-            let patterns = secrets.iter().flat_map(|secret| forms::of(secret)).collect();
-            let (shown, undecided) = naive(&patterns, &text);
+            check(&secrets, &text)?;
+        }
 
-            let known = Known::new(&patterns.into_iter().map(Arc::new).collect());
-            let mut found = Findings::default();
-            found.scan(&known, text.as_bytes(), &[]);
-            prop_assert_eq!(found.undecided_from(), undecided);
-
-            let redactor = Redactor::new();
-            for secret in &secrets {
-                let _ = redactor.add(secret);
-            }
-            prop_assert_eq!(redactor.redact(&text), shown);
+        #[test]
+        fn finds_what_is_wrapped_as_well((secrets, text) in wrapped()) {
+            check(&secrets, &text)?;
         }
     }
 }

@@ -55,7 +55,9 @@ impl Redactor {
     }
 
     /// Hides a secret in all its forms: as it is, in base64 (both alphabets, padded or not, also inside a longer
-    /// text), URL-encoded, JSON-escaped and in hex. Streams that are under way hide it from their next chunk on.
+    /// text), URL-encoded, JSON-escaped and in hex. Base64 and hex may be broken into lines of any width from two
+    /// characters on, also inside JSON; the breaks are hidden with them, but if a line ends after the first character
+    /// of a form, that character stays. Streams that are under way hide the secret from their next chunk on.
     pub fn add(&self, secret: &str) -> Added {
         let secret = secret.trim();
         if secret.chars().count() < SHORTEST_SECRET {

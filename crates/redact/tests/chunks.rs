@@ -63,14 +63,29 @@ fn shown(secret: &str, way: usize, cut: Index) -> Vec<u8> {
         6 => serde_json::to_vec(secret).unwrap(),
         7 => url_encoded(bytes, |byte| format!("%{byte:02X}")).into_bytes(),
         8 => url_encoded(bytes, |byte| format!("%{byte:02x}")).into_bytes(),
-        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes(),
+        9 => hex(bytes),
+        10 => wrapped(BASE64_STANDARD.encode([b"user:", bytes].concat()).as_bytes(), cut),
+        11 => wrapped(BASE64_URL_SAFE_NO_PAD.encode([b"me:", bytes, b"\n!"].concat()).as_bytes(), cut),
+        _ => wrapped(&hex(bytes), cut),
     }
 }
 
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes()
+}
+
+/// A text in lines of some width; and every other time without its end.
+fn wrapped(text: &[u8], any: Index) -> Vec<u8> {
+    let line_break = ["\n", "\r\n", r"\n", r"\r\n", r"\\n", r"\\r\\n"][any.index(6)];
+    let lines: Vec<_> = text.chunks(1 + any.index(text.len() + 1)).collect();
+    let lines = lines.join(line_break.as_bytes());
+    lines[..lines.len() - any.index(8) % 2 * any.index(lines.len())].to_vec()
+}
+
 fn piece(secrets: Vec<String>) -> impl Strategy<Value = Vec<u8>> {
-    let joiner = select(&[".", "%3D", "%3", "\\n", "\\", "\r\n", "=", "..", "-", "_"]);
+    let joiner = select(&[".", "%3D", "%3", "\\n", "\\", "\n", "\r\n", "=", "..", "-", "_"]);
     prop_oneof![
-        4 => (select(secrets), 0..10usize, any::<Index>()).prop_map(|(secret, way, cut)| shown(&secret, way, cut)),
+        4 => (select(secrets), 0..13usize, any::<Index>()).prop_map(|(secret, way, cut)| shown(&secret, way, cut)),
         2 => select(families()).prop_map(|family| family.as_bytes().to_vec()),
         2 => "[A-Za-z0-9_-]{1,80}".prop_map(String::into_bytes),
         2 => "[ab]{1,20}".prop_map(String::into_bytes),
@@ -125,7 +140,11 @@ proptest! {
         let shown = whole(&redactor, &input);
         for secret in secrets.iter().map(|secret| secret.trim()).filter(|secret| secret.chars().count() >= 8) {
             prop_assert!(!contains(&shown, secret.as_bytes()));
-            prop_assert!(!contains(&shown, BASE64_STANDARD.encode(secret).as_bytes()));
+            let encoded = BASE64_STANDARD.encode(secret);
+            prop_assert!(!contains(&shown, encoded.as_bytes()));
+            let (half, other_half) = encoded.split_at(encoded.len() / 2);
+            let in_two_lines = format!("{half}\r\n{other_half}");
+            prop_assert!(!contains(&shown, in_two_lines.as_bytes()));
             let json = serde_json::to_string(secret).unwrap();
             prop_assert!(!contains(&shown, json.trim_matches('"').as_bytes()));
         }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use valetkey_model::Entropy;
 
@@ -12,7 +12,8 @@ pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        rand::fill(bytes).expect("the operating system has random bytes");
+        // Not through the crypto library: its own generator first measures the processor for 30 ms.
+        getrandom::fill(bytes).expect("the operating system has random bytes");
     }
 }
 

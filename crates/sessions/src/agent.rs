@@ -6,22 +6,22 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     process::{Child, Command},
-    sync::mpsc,
-    task::JoinHandle,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use valetkey_model::{LogStream, Problem, ProblemCode};
 
-use crate::{checkout::Workspace, environment, liveness, output, preflight::Ready, run::Run};
+use crate::{checkout::Workspace, environment, liveness, output::Output, preflight::Ready, run::Run};
 
 /// How long an agent that was asked to end (TERM) may take before it is ended (KILL).
 const GRACE: Duration = Duration::from_secs(10);
-/// How long output is awaited from processes that the agent left behind.
+/// How long the agent's output may take to end by itself once the agent has.
 const LEFT_BEHIND: Duration = Duration::from_millis(500);
+/// And once everything that the agent started is killed. What detached itself may hold the pipes for longer.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs the agent to its end, its time limit, or until somebody stops it.
 pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace) -> Result<(), Problem> {
@@ -30,27 +30,25 @@ pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace) ->
     let mut agent = start(&words, environment::of_agent(run, ready), folder(workspace))?;
     liveness::note_agent(&run.folder(), agent.group);
 
-    let (to, from) = mpsc::channel(16);
+    let output = Output::new(run.redactor.clone(), run.log.clone());
     let stdout = agent.child.stdout.take().expect("stdout is piped");
     let stderr = agent.child.stderr.take().expect("stderr is piped");
-    let mut readers = [
-        tokio::spawn(output::read(stdout, LogStream::Stdout, run.redactor.clone(), to.clone())),
-        tokio::spawn(output::read(stderr, LogStream::Stderr, run.redactor.clone(), to)),
-    ];
-    let waiting = async {
-        let ended = until_the_end(run, &mut agent).await;
-        // A process that the agent left running may hold the pipes open; it ends with the session.
-        if timeout(LEFT_BEHIND, join_all(&mut readers)).await.is_err() {
-            agent.signal(Signal::KILL);
-            readers.iter().for_each(JoinHandle::abort);
-        }
-        ended
-    };
-    let (ended, written) = tokio::join!(waiting, output::write(run, from));
+    let mut readers = JoinSet::new();
+    readers.spawn(output.clone().read(stdout, LogStream::Stdout));
+    readers.spawn(output.read(stderr, LogStream::Stderr));
+    let ended = until_the_end(run, &mut agent).await;
+    // What the agent left running ends with the session; until then it may hold the pipes open.
+    if timeout(LEFT_BEHIND, drained(&mut readers)).await.is_err() {
+        agent.signal(Signal::KILL);
+        let _ = timeout(LAST_WORDS, drained(&mut readers)).await;
+    }
     agent.signal(Signal::KILL);
     liveness::forget_agent(&run.folder());
-    written?;
     judge(ended?)
+}
+
+async fn drained(readers: &mut JoinSet<()>) {
+    while readers.join_next().await.is_some() {}
 }
 
 /// The program and its arguments; `{task}` stands for the task and stays inside its one argument.

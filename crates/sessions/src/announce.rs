@@ -7,7 +7,7 @@ pub(crate) async fn give_notice(run: &mut Run) -> Result<(), Problem> {
     let notice = notice(&run.session.repositories);
     run.log(&notice).await?;
     run.session.message = Some(notice);
-    run.save().await
+    Ok(())
 }
 
 fn notice(repositories: &[RepositoryRun]) -> String {

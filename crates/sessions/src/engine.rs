@@ -2,11 +2,13 @@ use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
     fmt,
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use tokio::{
     sync::{Semaphore, watch},
     task::{AbortHandle, JoinSet},
@@ -24,6 +26,7 @@ use valetkey_store::Store;
 
 use crate::{
     NewSession,
+    event_log::EventLog,
     events::{self, EventStream},
     liveness::{self, EngineLock},
     pipeline,
@@ -122,6 +125,11 @@ impl Engine {
         let id = EngineId::new(clock.now(), &*entropy);
         let lock = liveness::lock(&config.engines(), &id).map_err(io)?;
         let git = Git::new(config.data_dir.join("git")).map_err(io)?;
+        // Asked beside all else, so that the first clone need not wait for the answer.
+        tokio::spawn({
+            let git = git.clone();
+            async move { git.version().await.map(drop) }
+        });
         let gateway = Gateway::start(integrations.clone(), http, git.clone()).await.map_err(io)?;
         let parts = Arc::new(Parts {
             id,
@@ -159,7 +167,7 @@ impl Engine {
         let spec = new.into_spec(&id, &parts.config.agent)?;
         let session = Session::new(id, project.clone(), owner.clone(), spec, now);
         parts.store.insert_session(&session, &parts.id).await?;
-        parts.append(&session.id, &[EventBody::Phase { phase: Phase::Pending }]).await?;
+        parts.append(&session.id, &[(now, EventBody::Phase { phase: Phase::Pending })]).await?;
 
         let stop = Stop::default();
         let mut running = lock_of(&parts.running);
@@ -215,7 +223,7 @@ impl Engine {
                 format!("The session is over already: {}.", session.phase),
             ));
         }
-        self.parts.store.request_stop(id, None).await?;
+        self.parts.store.request_stop(id).await?;
         if let Some(stop) = lock_of(&self.parts.running).stops.get(id) {
             stop.ask(Why::Asked);
         }
@@ -267,11 +275,12 @@ fn lock_of<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 async fn take_turn(parts: Arc<Parts>, session: Session, stop: Stop) {
     let id = session.id.clone();
     let turns = Arc::clone(&parts.turns);
-    let mut run = Run { session, parts: Arc::clone(&parts), redactor: Redactor::new(), stop: stop.clone() };
+    let log = EventLog::start(Arc::clone(&parts), id.clone());
+    let mut run = Run { session, parts: Arc::clone(&parts), redactor: Redactor::new(), stop: stop.clone(), log };
     let result = tokio::select! {
         turn = turns.acquire_owned() => {
             let _turn = turn;
-            pipeline::run(&mut run).await
+            caught(pipeline::run(&mut run)).await
         }
         problem = stop.asked() => Err(problem),
     };
@@ -279,6 +288,14 @@ async fn take_turn(parts: Arc<Parts>, session: Session, stop: Stop) {
         tracing::error!(session = %id, %problem, "the end of a session could not be recorded");
     }
     lock_of(&parts.running).stops.remove(&id);
+}
+
+/// A step that panics fails like any other; else its session would look alive for as long as this process is.
+async fn caught(work: impl Future<Output = Result<(), Problem>>) -> Result<(), Problem> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        Err(Problem::new(ProblemCode::Internal, "Something went wrong inside Valetkey.")
+            .remedy("Its log says what; please report it."))
+    })
 }
 
 /// Ends the grant, removes or keeps the folder, and records the outcome; the record comes last, as it says that all is done.
@@ -327,8 +344,8 @@ async fn look_around(parts: std::sync::Weak<Parts>) {
         ticks.tick().await;
         let Some(parts) = parts.upgrade() else { return };
         let outcome = async {
-            for request in parts.store.stops_of_engine(&parts.id).await? {
-                if let Some(stop) = lock_of(&parts.running).stops.get(&request.session) {
+            for session in parts.store.stops_of_engine(&parts.id).await? {
+                if let Some(stop) = lock_of(&parts.running).stops.get(&session) {
                     stop.ask(Why::Asked);
                 }
             }
@@ -359,13 +376,25 @@ impl Parts {
                 .remedy("Start it again; what it had done is kept in its workspace.");
             session.message = Some(problem.detail.clone());
             session.failure = Some(problem);
-            if session.advance(Phase::Failed, self.clock.now()).is_ok() {
-                self.append(&id, &[EventBody::Phase { phase: Phase::Failed }]).await?;
+            let now = self.clock.now();
+            if session.advance(Phase::Failed, now).is_ok() {
+                self.append(&id, &[(now, EventBody::Phase { phase: Phase::Failed })]).await?;
                 self.store.update_session(&session, before).await?;
                 tracing::warn!(session = %id, "ended a session that a dead process left behind");
             }
             liveness::forget(&self.config.engines(), &engine);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_of_its_session() {
+        let problem = caught(async { panic!("a step") }).await.unwrap_err();
+        assert_eq!(final_phase(&problem), Phase::Failed);
     }
 }

@@ -1,6 +1,7 @@
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
+use jiff::Timestamp;
 use tokio::{sync::watch, time::timeout};
 use valetkey_model::{EventBody, Problem, SessionEvent, SessionId};
 
@@ -15,8 +16,8 @@ const PAGE: u32 = 500;
 
 impl Parts {
     /// Appends to a session's event log and wakes whoever follows it.
-    pub(crate) async fn append(&self, session: &SessionId, events: &[EventBody]) -> Result<(), Problem> {
-        self.store.append_events(session, events, self.clock.now()).await?;
+    pub(crate) async fn append(&self, session: &SessionId, events: &[(Timestamp, EventBody)]) -> Result<(), Problem> {
+        self.store.append_events(session, events).await?;
         self.changed.send_modify(|n| *n = n.wrapping_add(1));
         Ok(())
     }

@@ -12,6 +12,7 @@ mod announce;
 mod checkout;
 mod engine;
 mod environment;
+mod event_log;
 mod events;
 mod liveness;
 mod output;

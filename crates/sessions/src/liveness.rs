@@ -55,11 +55,12 @@ pub(crate) fn forget_agent(folder: &Path) {
     let _ = fs::remove_file(folder.join("agent"));
 }
 
-/// Kills the agent that a dead engine left in `folder`, if it is still the same process.
+/// Kills the agent that a dead engine left in `folder`, if it is still the same process. The agent could write the note:
+/// 1 as a group would be every process there is.
 pub(crate) fn kill_agent(folder: &Path) {
     let noted = fs::read_to_string(folder.join("agent")).unwrap_or_default();
     let Some((id, since)) = noted.split_once(' ') else { return };
-    let Ok(id) = id.parse::<i32>() else { return };
+    let Some(id) = id.parse::<i32>().ok().filter(|id| *id > 1) else { return };
     if started(id).is_some_and(|now| now == since)
         && let Some(group) = Pid::from_raw(id)
     {

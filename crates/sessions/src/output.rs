@@ -1,87 +1,70 @@
-use std::{mem, time::Duration};
-
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
-    sync::mpsc,
-    time::{Instant, timeout_at},
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
-use valetkey_model::{EventBody, LogStream, Problem};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use valetkey_model::{EventBody, LogStream};
 use valetkey_redact::Redactor;
 
-use crate::run::Run;
+use crate::event_log::EventLog;
 
-/// How long output waits for more before it is written to the event log.
-const GATHER: Duration = Duration::from_millis(100);
-/// The most that one event holds.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 32 * 1024;
 /// The most of an agent's output that is kept; the agent itself may go on.
 const KEPT: usize = 64 * 1024 * 1024;
 
-/// One piece of redacted output.
-pub(crate) type Piece = (LogStream, String);
-
-/// Reads `pipe` to its end, redacts what comes, and passes it on. The channel is bounded: an agent that prints faster
-/// than the log is written has to wait.
-pub(crate) async fn read(pipe: impl AsyncRead + Unpin, stream: LogStream, redactor: Redactor, to: mpsc::Sender<Piece>) {
-    let mut pipe = pipe;
-    let mut redaction = redactor.stream();
-    let mut decoder = Utf8Chunks::default();
-    let (mut raw, mut safe) = (vec![0; CHUNK / 2], Vec::new());
-    loop {
-        let read = pipe.read(&mut raw).await.unwrap_or(0);
-        if read == 0 {
-            redaction.finish(&mut safe);
-        } else {
-            redaction.push(&raw[..read], &mut safe);
-        }
-        let text = decoder.decode(&mut safe, read == 0);
-        if !text.is_empty() && to.send((stream, text)).await.is_err() {
-            return;
-        }
-        if read == 0 {
-            return;
-        }
-    }
+/// Where an agent's output goes: redacted, into the event log, up to a limit for both streams together.
+#[derive(Clone)]
+pub(crate) struct Output {
+    redactor: Redactor,
+    log: EventLog,
+    kept: Arc<AtomicUsize>,
 }
 
-/// Writes pieces to the event log, several to a transaction, until all senders are gone.
-pub(crate) async fn write(run: &Run, mut from: mpsc::Receiver<Piece>) -> Result<(), Problem> {
-    let mut kept = 0;
-    while let Some(first) = from.recv().await {
-        let mut batch = vec![first];
-        let mut size = batch[0].1.len();
-        let until = Instant::now() + GATHER;
-        while size < 4 * CHUNK {
-            match timeout_at(until, from.recv()).await {
-                Ok(Some(piece)) => {
-                    size += piece.1.len();
-                    batch.push(piece);
-                }
-                Ok(None) | Err(_) => break,
+impl Output {
+    pub(crate) fn new(redactor: Redactor, log: EventLog) -> Self {
+        Self { redactor, log, kept: Arc::default() }
+    }
+
+    /// Reads `pipe` to its end and passes on what comes.
+    pub(crate) async fn read(self, mut pipe: impl AsyncRead + Unpin, stream: LogStream) {
+        let mut redaction = self.redactor.stream();
+        let mut decoder = Utf8Chunks::default();
+        let (mut raw, mut safe) = (vec![0; CHUNK], Vec::new());
+        loop {
+            let read = pipe.read(&mut raw).await.unwrap_or(0);
+            if read == 0 {
+                redaction.finish(&mut safe);
+            } else {
+                redaction.push(&raw[..read], &mut safe);
+            }
+            let text = decoder.decode(&mut safe, read == 0);
+            if !text.is_empty() && !self.keep(stream, text).await {
+                return;
+            }
+            if read == 0 {
+                return;
             }
         }
-        if kept > KEPT {
-            continue;
-        }
-        kept += size;
-        run.parts.append(&run.session.id, &joined(batch)).await?;
-        if kept > KEPT {
-            run.log("The agent has printed more than 64 MiB; the rest is not kept.").await?;
-        }
     }
-    Ok(())
-}
 
-/// Neighbouring pieces of one stream become one event.
-fn joined(batch: Vec<Piece>) -> Vec<EventBody> {
-    let mut events: Vec<(LogStream, String)> = Vec::new();
-    for (stream, text) in batch {
-        match events.last_mut() {
-            Some((last, whole)) if *last == stream && whole.len() + text.len() <= CHUNK => whole.push_str(&text),
-            _ => events.push((stream, text)),
+    /// `false` when the log takes no more because it is broken.
+    async fn keep(&self, stream: LogStream, text: String) -> bool {
+        let length = text.len();
+        let before = self.kept.fetch_add(length, Ordering::Relaxed);
+        if before > KEPT {
+            return true;
         }
+        let sent = self.log.send(EventBody::Log { stream, text }).await.is_ok();
+        if before + length <= KEPT {
+            return sent;
+        }
+        let text = "The agent has printed more than 64 MiB; the rest is not kept.\n".to_owned();
+        self.log.send(EventBody::Log { stream: LogStream::Platform, text }).await.is_ok()
     }
-    events.into_iter().map(|(stream, text)| EventBody::Log { stream, text }).collect()
 }
 
 /// Turns bytes into text, keeping a character that is cut by a chunk's end for the next one.
@@ -138,25 +121,5 @@ mod tests {
         let mut out = chunks.decode(&mut vec![b'a', 0xff, 0x80, 0x80, 0x80, 0xe2], false);
         out.push_str(&chunks.decode(&mut Vec::new(), true));
         assert!(out.starts_with('a') && out.contains('\u{fffd}'));
-    }
-
-    #[tokio::test]
-    async fn a_secret_in_two_writes_is_redacted() {
-        let (mut agent, pipe) = tokio::io::duplex(1024);
-        let redactor = Redactor::new();
-        assert_eq!(redactor.add("s3cr3t-value-of-the-session"), valetkey_redact::Added::Redacted);
-        let (to, mut from) = mpsc::channel(8);
-        let reader = tokio::spawn(read(pipe, LogStream::Stdout, redactor, to));
-        for part in ["before s3cr3t-va", "lue-of-the-session after"] {
-            tokio::io::AsyncWriteExt::write_all(&mut agent, part.as_bytes()).await.unwrap();
-            tokio::task::yield_now().await;
-        }
-        drop(agent);
-        let mut text = String::new();
-        while let Some((_, piece)) = from.recv().await {
-            text.push_str(&piece);
-        }
-        reader.await.unwrap();
-        assert_eq!(text, "before *** after");
     }
 }

@@ -4,7 +4,7 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use valetkey_gateway::Gateway;
 use valetkey_git::ConfigEntries;
-use valetkey_integrations::{SessionToken, Wanted};
+use valetkey_integrations::{Lease, SessionToken, Wanted};
 use valetkey_model::{
     Grant, GrantedRepository, Integration, Problem, PushPolicy, RepoUrl, RepositoryRun, RepositorySpec,
 };
@@ -52,8 +52,7 @@ pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<R
         run.log(format!("{name} is too short to be hidden in the log; whatever looks like it is shown")).await?;
     }
     report(run, &access, &tokens).await?;
-    note(&mut run.session.repositories, specs, &access);
-    run.save().await?;
+    note(&mut run.session.repositories, &access);
     let git_config = git_config(&run.parts.gateway, &lease, &grant);
     Ok(Ready { integrations: resolved.repositories, access, tokens, git_config })
 }
@@ -119,16 +118,15 @@ async fn report(run: &Run, access: &[RepositoryAccess], tokens: &[SessionToken])
     Ok(())
 }
 
-fn note(records: &mut [RepositoryRun], specs: &[RepositorySpec], access: &[RepositoryAccess]) {
-    for ((record, spec), access) in records.iter_mut().zip(specs).zip(access) {
-        record.push_branch.clone_from(&spec.push_branch);
+fn note(records: &mut [RepositoryRun], access: &[RepositoryAccess]) {
+    for (record, access) in records.iter_mut().zip(access) {
         if record.branch.is_none() {
             record.branch = access.default_branch.as_deref().and_then(|name| name.parse().ok());
         }
     }
 }
 
-fn git_config(gateway: &Gateway, lease: &valetkey_integrations::Lease, grant: &Grant) -> ConfigEntries {
+fn git_config(gateway: &Gateway, lease: &Lease, grant: &Grant) -> ConfigEntries {
     let urls: Vec<RepoUrl> = grant.repositories.iter().map(|r| r.url.clone()).collect();
     gateway.git_config(lease, &urls)
 }

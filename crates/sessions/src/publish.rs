@@ -40,7 +40,8 @@ async fn publish(run: &mut Run, ready: &Ready, workspace: &Workspace, n: usize) 
 async fn commit(run: &Run, ready: &Ready, workspace: &Workspace, n: usize) -> Result<Option<ObjectId>, Problem> {
     let (record, provider) = (&run.session.repositories[n], ready.integrations[n].provider);
     let (name, email) = environment::author(&ready.integrations[n]);
-    let options = PublishOptions { author: Author::new(&name, &email), message: message(run), at: None };
+    let options =
+        PublishOptions { author: Author::new(&name, &email), message: message(run), at: Some(run.parts.clock.now()) };
     let unusable = |error: GitError| {
         let mut problem = checkout_problem(&error).by(provider);
         problem.detail = format!("What the agent left in {} can't be committed: {}", record.url.path(), problem.detail);

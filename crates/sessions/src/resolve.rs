@@ -34,7 +34,6 @@ pub(crate) async fn choose_integrations(run: &mut Run) -> Result<Resolved, Probl
         run.log_at(resolved.integration.provider, line).await?;
         repositories.push(resolved.integration);
     }
-    run.save().await?;
     let others = choose_others(run, &repositories).await?;
     Ok(Resolved { repositories, others })
 }

@@ -3,7 +3,7 @@ use std::{path::PathBuf, sync::Arc};
 use valetkey_model::{EventBody, LogStream, Phase, Problem, ProblemCode, ProviderKind, Session, Step, StepOutcome};
 use valetkey_redact::Redactor;
 
-use crate::{engine::Parts, stop::Stop};
+use crate::{engine::Parts, event_log::EventLog, stop::Stop};
 
 /// A session under way: its record and what its steps work with.
 pub(crate) struct Run {
@@ -11,6 +11,7 @@ pub(crate) struct Run {
     pub(crate) parts: Arc<Parts>,
     pub(crate) redactor: Redactor,
     pub(crate) stop: Stop,
+    pub(crate) log: EventLog,
 }
 
 impl Run {
@@ -36,6 +37,7 @@ impl Run {
             .advance(phase, self.parts.clock.now())
             .map_err(|e| Problem::new(ProblemCode::Internal, e.to_string()))?;
         self.event(EventBody::Phase { phase }).await?;
+        self.log.flush().await?;
         self.parts.store.update_session(&self.session, before).await?;
         self.parts.changed.send_modify(|n| *n = n.wrapping_add(1));
         Ok(())
@@ -93,6 +95,6 @@ impl Run {
             }
             phase @ EventBody::Phase { .. } => phase,
         };
-        self.parts.append(&self.session.id, &[body]).await
+        self.log.send(body).await
     }
 }

@@ -58,6 +58,8 @@ const DEFAULT_TIMEOUT: u64 = 3600;
 const MAX_TIMEOUT: u64 = 7 * 24 * 3600;
 /// The kernel takes at most 128 KiB in one argument (MAX_ARG_STRLEN).
 const MAX_TASK: usize = 100 * 1024;
+/// What all arguments together may take, the task put in: the rest of what the kernel takes is the environment's.
+const MAX_COMMAND: usize = 1 << 20;
 const MAX_REPOSITORIES: usize = 20;
 
 impl NewSession {
@@ -89,6 +91,9 @@ impl NewSession {
         if agent.first().is_none_or(String::is_empty) || agent.iter().any(|word| word.contains('\0')) {
             return bad("The agent's command is empty or holds NUL. Give a program and its arguments.");
         }
+        if length_with_task(&agent, &self.task) > MAX_COMMAND {
+            return bad("The agent's command is longer than 1 MiB with the task put in. Use {task} once.");
+        }
         Ok(SessionSpec {
             task: self.task,
             repositories: self.repositories.into_iter().map(|r| r.into_spec(id)).collect(),
@@ -98,6 +103,12 @@ impl NewSession {
             keep_workspace: self.keep_workspace,
         })
     }
+}
+
+/// How long a command is once `{task}` is replaced in it; asked before anything of that length is made.
+fn length_with_task(agent: &[String], task: &str) -> usize {
+    let length = |word: &String| word.len() + word.matches("{task}").count() * task.len();
+    agent.iter().map(length).sum()
 }
 
 impl NewRepository {
@@ -149,6 +160,10 @@ mod tests {
             (serde_json::json!({"task": "t", "repositories": [repo, {"url": "git@gitlab.com:a/b.git"}]}), "twice"),
             (serde_json::json!({"task": "t", "repositories": [repo], "timeoutSeconds": 0}), "timeout"),
             (serde_json::json!({"task": "t", "repositories": [repo], "agent": {"command": []}}), "command"),
+            (
+                serde_json::json!({"task": "t".repeat(MAX_TASK), "repositories": [repo], "agent": {"command": ["{task}".repeat(11)]}}),
+                "1 MiB",
+            ),
             (serde_json::json!({"task": "t", "repositories": [{"url": "https://x:y@gitlab.com/a/b"}]}), "user name"),
             (
                 serde_json::json!({"task": "t", "repositories": [{"url": "https://gitlab.com/a/b", "pushBranch": "-x"}]}),

@@ -50,7 +50,6 @@ CREATE TABLE sessions (
     phase          TEXT   NOT NULL,
     finished       BIGINT NOT NULL,
     stop_requested BIGINT NOT NULL DEFAULT 0 CHECK (stop_requested IN (0, 1)),
-    stop_reason    TEXT,
     created_at     BIGINT NOT NULL,
     last_seq       BIGINT NOT NULL DEFAULT 0,
     details        TEXT   NOT NULL,

@@ -16,8 +16,7 @@ impl Store {
     pub async fn append_events(
         &self,
         session: &SessionId,
-        batch: &[EventBody],
-        at: Timestamp,
+        batch: &[(Timestamp, EventBody)],
     ) -> Result<i64, StoreError> {
         let count = i64::try_from(batch.len()).expect("a batch fits in memory");
         let mut tx = self.begin().await?;
@@ -28,11 +27,11 @@ impl Store {
             .await?
             .ok_or(StoreError::NotFound("session"))?;
         let last: i64 = Record::new(&row, "session", "id").get("last_seq")?;
-        for (seq, body) in (last - count + 1..).zip(batch) {
+        for (seq, (at, body)) in (last - count + 1..).zip(batch) {
             sqlx::query("INSERT INTO events (session, seq, at, body) VALUES ($1, $2, $3, $4)")
                 .bind(session.as_str())
                 .bind(seq)
-                .bind(millis(at))
+                .bind(millis(*at))
                 .bind(to_json(body))
                 .execute(&mut *tx)
                 .await?;

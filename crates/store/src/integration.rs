@@ -4,7 +4,7 @@ use valetkey_model::{Account, Alias, CheckOutcome, Integration, IntegrationId, O
 
 use crate::{
     Store, StoreError,
-    record::{BEFORE_ALL_IDS, Record, USE_GRANULARITY_MS, millis, to_json},
+    record::{Record, USE_GRANULARITY_MS, millis, to_json},
 };
 
 /// Which integrations [`Store::integrations`] returns.
@@ -121,24 +121,6 @@ impl Store {
         let rows = sqlx::query(select!("WHERE removing <= $1 AND $2 IN ('', provider) ORDER BY id"))
             .bind(i64::from(filter.include_removing))
             .bind(filter.provider.map_or("", ProviderKind::slug))
-            .fetch_all(&self.reader)
-            .await?;
-        rows.iter().map(integration).collect()
-    }
-
-    /// Up to `limit` integrations that are not being removed, from the one after `after`, in the order in which they were
-    /// connected.
-    ///
-    /// # Errors
-    /// When the database does not answer or a record is damaged.
-    pub async fn integrations_page(
-        &self,
-        limit: u32,
-        after: Option<&IntegrationId>,
-    ) -> Result<Vec<Integration>, StoreError> {
-        let rows = sqlx::query(select!("WHERE removing = 0 AND id > $1 ORDER BY id LIMIT $2"))
-            .bind(after.map_or(BEFORE_ALL_IDS, IntegrationId::as_str))
-            .bind(i64::from(limit))
             .fetch_all(&self.reader)
             .await?;
         rows.iter().map(integration).collect()

@@ -29,6 +29,5 @@ pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;
 pub use integration::{CheckRecord, Finding, IntegrationFilter};
 pub use removal::{Removal, RemovalMode};
-pub use session::StopRequest;
 pub use store::Store;
 pub use token::TokenRecord;

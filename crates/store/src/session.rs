@@ -36,15 +36,6 @@ impl<'a> From<&'a Session> for Details<'a> {
     }
 }
 
-/// Somebody asked for a session to be stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StopRequest {
-    /// Which.
-    pub session: SessionId,
-    /// Why, in their words.
-    pub reason: Option<String>,
-}
-
 impl Store {
     /// Stores a new session, to be run by `engine`.
     ///
@@ -167,39 +158,24 @@ impl Store {
         Ok(true)
     }
 
-    /// Asks the engine of a session to stop it; `false` if there is none with this id that is not over. The first reason
-    /// given stays.
+    /// Asks the engine of a session to stop it; `false` if there is none with this id that is not over.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn request_stop(&self, id: &SessionId, reason: Option<&str>) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE sessions SET stop_requested = 1, stop_reason = coalesce(stop_reason, $2) \
-             WHERE id = $1 AND finished = 0",
-        )
-        .bind(id.as_str())
-        .bind(reason)
-        .execute(&self.writer)
-        .await?;
+    pub async fn request_stop(&self, id: &SessionId) -> Result<bool, StoreError> {
+        let query = sqlx::query("UPDATE sessions SET stop_requested = 1 WHERE id = $1 AND finished = 0");
+        let done = query.bind(id.as_str()).execute(&self.writer).await?;
         Ok(done.rows_affected() == 1)
     }
 
-    /// What an engine was asked to stop and has not yet ended. Reads only the engine's unfinished sessions.
+    /// The sessions that an engine was asked to stop and has not yet ended. Reads only its unfinished ones.
     ///
     /// # Errors
     /// When the database does not answer or a record is damaged.
-    pub async fn stops_of_engine(&self, engine: &EngineId) -> Result<Vec<StopRequest>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, stop_reason FROM sessions WHERE finished = 0 AND engine = $1 AND stop_requested = 1 ORDER BY id",
-        )
-        .bind(engine.as_str())
-        .fetch_all(&self.reader)
-        .await?;
-        let request = |row: &AnyRow| {
-            let record = Record::new(row, "session", "id");
-            Ok(StopRequest { session: record.parsed("id")?, reason: record.get("stop_reason")? })
-        };
-        rows.iter().map(request).collect()
+    pub async fn stops_of_engine(&self, engine: &EngineId) -> Result<Vec<SessionId>, StoreError> {
+        let query = "SELECT id FROM sessions WHERE finished = 0 AND engine = $1 AND stop_requested = 1 ORDER BY id";
+        let rows = sqlx::query(query).bind(engine.as_str()).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| Record::new(row, "session", "id").parsed("id")).collect()
     }
 }
 

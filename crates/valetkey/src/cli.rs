@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   valetkey demo                                    see it work, offline, in seconds
-  valetkey connect gitlab < token.txt --token-stdin
+  valetkey connect gitlab --token-stdin < token.txt
   valetkey run --repo https://gitlab.com/team/app.git --push-branch feature/x \"Add feature X\"
   valetkey serve                                   the same with a web UI and an API
 

@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{self, Write},
+    panic,
 };
 
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -19,6 +20,11 @@ pub(crate) fn start(usual: &str, redactor: &Redactor) {
         .with_ansi(false)
         .with_writer(Redacting { redactor: redactor.clone() })
         .init();
+    let redactor = redactor.clone();
+    // What a panic says was never meant for anybody's eyes: it may quote what was being worked on.
+    panic::set_hook(Box::new(move |panic| {
+        let _ = Redacting { redactor: redactor.clone() }.write_all(format!("{panic}\n").as_bytes());
+    }));
 }
 
 /// Writes an event, which comes in one piece, with the secrets taken out.

@@ -19,14 +19,15 @@ use crate::settings::Settings;
 /// How many sessions one process runs at once; others wait.
 const SESSIONS_AT_ONCE: usize = 8;
 
-/// The machine's clock.
+/// The machine's clock, to the millisecond: that is what the store keeps, and an answer must not change once it is read back.
 #[derive(Debug)]
 struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that is passed in")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
 };
 
 use jiff::SignedDuration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use valetkey_gateway::Gateway;
 use valetkey_git::{ConfigEntries, Git};
 use valetkey_integrations::{Lease, Wanted};
@@ -83,6 +84,22 @@ impl Bench {
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         Said { ok: output.status.success(), text }
+    }
+
+    /// Sends one bare request with the lease, as no git would; its status and the whole answer.
+    pub(crate) async fn raw(&self, method: &str, rest: &str, body: &[u8]) -> (u16, String) {
+        let (address, lease) = (self.gateway.local_addr(), self.lease.as_path_segment());
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "{method} /{lease}/{rest} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
     }
 
     /// A clone of the repository, known to the gateway as the session's checkout.

@@ -180,7 +180,6 @@ async fn a_long_fetch_request_is_compressed_by_git_and_understood() {
 #[tokio::test]
 async fn other_requests_than_gits_are_refused() {
     let bench = Bench::new().await;
-    let gateway = format!("{}/{}", bench.gateway.local_addr(), bench.lease.as_path_segment());
     let (host, path) = (bench.forge.url().instance().authority(), bench.forge.path);
     let asked = bench.forge.twin.journal().len();
     for (method, rest) in [
@@ -190,24 +189,20 @@ async fn other_requests_than_gits_are_refused() {
         ("POST", format!("http/{host}/{path}.git/info/lfs/objects/batch")),
         ("DELETE", format!("http/{host}/{path}.git/git-receive-pack")),
     ] {
-        let status = raw(&gateway, method, &rest).await;
+        let status = bench.raw(method, &rest, b"").await.0;
         assert!((400..500).contains(&status), "{method} {rest}: {status}");
     }
     assert_eq!(bench.forge.twin.journal().len(), asked);
 }
 
-/// Sends one bare request and returns its status.
-async fn raw(gateway: &str, method: &str, rest: &str) -> u16 {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let (address, lease) = gateway.split_once('/').unwrap();
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!(
-        "{method} /{lease}/{rest} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+#[tokio::test]
+async fn a_request_without_a_body_announces_none_upstream() {
+    let bench = Bench::new().await;
+    let (host, path) = (bench.forge.url().instance().authority(), bench.forge.path);
+    let rest = format!("http/{host}/{path}.git/info/refs?service=git-upload-pack");
+    assert_eq!(bench.raw("GET", &rest, b"swallows the next request").await.0, 200);
+    let asked = bench.forge.twin.journal().into_iter().rfind(|r| r.path.ends_with("/info/refs")).unwrap();
+    assert_eq!(asked.header("content-length"), None);
 }
 
 #[tokio::test]

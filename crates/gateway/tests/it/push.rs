@@ -1,3 +1,4 @@
+use valetkey_git::pkt_line::{encode, encode_flush};
 use valetkey_testbed::ForgeBed;
 use valetkey_twins::Switch;
 
@@ -126,4 +127,21 @@ async fn a_push_that_the_forge_refuses_has_the_contracts_text() {
     bench.git(&folder, &["push", "origin", "HEAD:feature/x"]).await.refused(
         "GitLab push failed: Insufficient permissions. Ensure your GitLab token has 'write_repository' scope. You can update your token by reconnecting your GitLab account with the required permissions.",
     );
+}
+
+#[tokio::test]
+async fn push_options_do_not_widen_what_a_session_may_do() {
+    let bench = Bench::new().await;
+    let command = format!("{} {} refs/heads/feature/x\0report-status push-options", "0".repeat(40), "a".repeat(40));
+    let rest = format!("http/{}/{}.git/git-receive-pack", bench.forge.url().instance().authority(), bench.forge.path);
+    for option in ["merge_request.merge_when_pipeline_succeeds", "repo.private=false", "ci.variable=A=B"] {
+        let mut list = Vec::new();
+        encode(&mut list, command.as_bytes()).unwrap();
+        encode_flush(&mut list);
+        encode(&mut list, option.as_bytes()).unwrap();
+        encode_flush(&mut list);
+        let (_, answer) = bench.raw("POST", &rest, &list).await;
+        assert!(answer.contains("ng refs/heads/feature/x this session may not use push options"), "{answer}");
+    }
+    assert_eq!(pushes(&bench), 0);
 }

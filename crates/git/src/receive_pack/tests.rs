@@ -40,12 +40,11 @@ fn a_usual_push() {
     assert_eq!((push.commands[0].old.as_str(), push.commands[0].new.as_str()), (A, B));
     assert!(push.capabilities.has("side-band-64k") && push.capabilities.has("object-format"));
     assert!(!push.capabilities.has("side-band") && !push.capabilities.has("atomic"));
-    assert!(!push.is_probe());
 }
 
 #[test]
 fn the_probe_is_an_empty_list() {
-    assert!(done(b"0000").is_probe());
+    assert!(done(b"0000").commands.is_empty());
 }
 
 #[test]

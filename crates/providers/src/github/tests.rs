@@ -179,7 +179,7 @@ mod refusals {
             problem.remediation.as_deref(),
             Some(
                 "Create a new token at https://github.com/settings/tokens/new?description=Valetkey&scopes=repo, then \
-                 reconnect: valetkey connect github --instance https://github.com"
+                 reconnect: valetkey connect github"
             )
         );
     }

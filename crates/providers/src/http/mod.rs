@@ -15,6 +15,7 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
+use tokio::{sync::OnceCell, task::spawn_blocking};
 use url::{Position, Url};
 use valetkey_model::InstanceUrl;
 
@@ -57,7 +58,12 @@ pub enum HttpConfigError {
 /// environment used, nothing retried, nothing decompressed.
 #[derive(Clone)]
 pub struct Http {
-    client: Client,
+    /// Trusts the extra certificates only: for plain `http`, and where the system has no certificates.
+    plain: Client,
+    /// Trusts the system's certificates too. Made when first needed: reading them takes longer than all else at start.
+    trusting: Arc<OnceCell<Client>>,
+    extra: Vec<Certificate>,
+    resolver: Arc<GuardedResolver>,
     addresses: Arc<AddressPolicy>,
     limits: Limits,
 }
@@ -96,15 +102,29 @@ impl Http {
     fn with(config: HttpConfig, lookup: Lookup, limits: Limits) -> Result<Self, HttpConfigError> {
         let addresses = Arc::new(config.addresses);
         let resolver = Arc::new(GuardedResolver { addresses: Arc::clone(&addresses), lookup });
-        let base = || builder(limits).dns_resolver(Arc::clone(&resolver));
         let extra = extra_certificates(config.extra_ca_pem.as_deref())?;
-        let client = base().tls_certs_merge(extra.clone()).build().or_else(|error| {
-            // A machine without any certificates can still call plain loopback hosts; TLS calls will say what is missing.
-            tracing::warn!(%error, "the system's certificates could not be loaded; only those of extra_ca_file are trusted");
-            base().tls_certs_only(extra).build()
-        });
-        let client = client.map_err(|error| HttpConfigError::Tls(error.to_string()))?;
-        Ok(Self { client, addresses, limits })
+        let plain = builder(limits, &resolver).tls_certs_only(extra.clone()).build();
+        let plain = plain.map_err(|error| HttpConfigError::Tls(error.to_string()))?;
+        Ok(Self { plain, trusting: Arc::default(), extra, resolver, addresses, limits })
+    }
+
+    /// The client for a URL.
+    async fn client(&self, url: &Url) -> &Client {
+        if url.scheme() == "http" {
+            return &self.plain;
+        }
+        let make = async || {
+            let builder = builder(self.limits, &self.resolver).tls_certs_merge(self.extra.clone());
+            match spawn_blocking(move || builder.build()).await {
+                Ok(Ok(client)) => client,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the system's certificates could not be loaded; only those of extra_ca_file are trusted");
+                    self.plain.clone()
+                }
+                Err(_) => self.plain.clone(),
+            }
+        };
+        self.trusting.get_or_init(make).await
     }
 
     /// One call of a provider's API: bounded in time and size.
@@ -122,7 +142,8 @@ impl Http {
 
     async fn collect(&self, host: &str, request: Request) -> Result<ApiResponse, CallError> {
         let too_large = || CallError::TooLarge { host: host.to_owned(), limit: self.limits.body };
-        let mut response = self.client.execute(request).await.map_err(|e| classify(host, &e))?;
+        let client = self.client(request.url()).await;
+        let mut response = client.execute(request).await.map_err(|e| classify(host, &e))?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| classify(host, &e))? {
             if body.len() + chunk.len() > self.limits.body {
@@ -149,7 +170,8 @@ impl Http {
         let host = self.guard(request.url())?;
         let watch = Watch::new(self.limits.idle);
         let request = watched(&watch, request);
-        let response = watch.patiently(self.client.execute(request)).await;
+        let client = self.client(request.url()).await;
+        let response = watch.patiently(client.execute(request)).await;
         let response = response
             .map_err(|_| CallError::Unreachable { host: host.clone(), why: Why::TimedOut })?
             .map_err(|error| classify(&host, &error))?;
@@ -174,8 +196,9 @@ impl fmt::Debug for Http {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where a client is made")]
-fn builder(limits: Limits) -> ClientBuilder {
+fn builder(limits: Limits, resolver: &Arc<GuardedResolver>) -> ClientBuilder {
     Client::builder()
+        .dns_resolver(Arc::clone(resolver))
         .user_agent(concat!("valetkey/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .no_proxy()

@@ -172,7 +172,8 @@ mod tls {
     async fn a_machine_without_certificates_trusts_nobody() {
         let (_, acceptor) = authority("localhost", false);
         let forge = Responder::start_tls(acceptor, "https://127.0.0.1", |_| json(200, "", "{}")).await;
-        let bare = Http { client: builder(LIMITS).tls_certs_only([]).build().unwrap(), ..http() };
+        let bare = http();
+        bare.trusting.set(bare.plain.clone()).unwrap();
         let error = call(&bare, &format!("{}/", forge.instance)).await.unwrap_err();
         assert!(matches!(error, CallError::TlsNotTrusted { fault: TlsFault::UnknownIssuer, .. }), "{error}");
     }

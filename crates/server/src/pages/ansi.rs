@@ -66,6 +66,9 @@ pub(crate) struct Span {
     pub(crate) text: String,
 }
 
+/// A line of more characters is cut: no window is wide enough for it.
+const WIDEST: usize = 4_000;
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -87,6 +90,7 @@ pub(crate) struct Terminal {
     parameters: String,
     style: Style,
     line: Vec<(Style, String)>,
+    width: usize,
 }
 
 impl Terminal {
@@ -95,7 +99,7 @@ impl Terminal {
         for c in text.chars() {
             if self.take(c) {
                 line(self.so_far());
-                self.line.clear();
+                self.start_over();
             }
         }
     }
@@ -116,7 +120,7 @@ impl Terminal {
             State::Return => {
                 self.state = State::Text;
                 if c != '\n' {
-                    self.line.clear();
+                    self.start_over();
                 }
                 return self.text(c);
             }
@@ -147,12 +151,24 @@ impl Terminal {
             '\r' => self.state = State::Return,
             '\u{1b}' => self.state = State::Escape,
             '\u{7}' => {}
-            _ => match self.line.last_mut() {
-                Some((style, text)) if *style == self.style => text.push(c),
-                _ => self.line.push((self.style, c.to_string())),
-            },
+            _ if self.width < WIDEST => self.put(c),
+            _ if self.width == WIDEST => self.put('…'),
+            _ => {}
         }
         false
+    }
+
+    fn put(&mut self, c: char) {
+        self.width += 1;
+        match self.line.last_mut() {
+            Some((style, text)) if *style == self.style => text.push(c),
+            _ => self.line.push((self.style, c.to_string())),
+        }
+    }
+
+    fn start_over(&mut self) {
+        self.line.clear();
+        self.width = 0;
     }
 
     fn control(&mut self, c: char) {
@@ -207,6 +223,13 @@ mod tests {
     #[test]
     fn a_carriage_return_starts_the_line_over() {
         assert_eq!(lines(&["10%\r20%\r100%\r\nnext\r\n"]), ["100%", "next"]);
+    }
+
+    #[test]
+    fn what_no_window_is_wide_enough_for_is_cut() {
+        let long = format!("{}\nnext\n", "é".repeat(WIDEST + 100));
+        let found = lines(&[&long]);
+        assert_eq!((found[0].chars().count(), found[0].ends_with("é…"), &*found[1]), (WIDEST + 1, true, "next"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
     frame::Frame,
     render::{Page, View},
 };
-use crate::{App, auth, problem::Answer, route::Row, sign_in};
+use crate::{App, auth, extract::Params, problem::Answer, route::Row, sign_in};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

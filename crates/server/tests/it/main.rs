@@ -7,6 +7,7 @@ mod canary;
 mod documents;
 mod harness;
 mod integrations;
+mod pages;
 mod sessions;
 mod sign_in;
 mod tokens;

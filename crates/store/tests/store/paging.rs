@@ -7,7 +7,7 @@ const ROWS: usize = 250;
 const SIZES: [u32; 6] = [1, 7, 50, 249, 250, 251];
 
 #[tokio::test]
-async fn integrations_and_credentials_oldest_first() {
+async fn credentials_oldest_first() {
     let (_database, store) = store().await;
     let mut ids = Vec::new();
     for n in 0..ROWS {
@@ -16,18 +16,10 @@ async fn integrations_and_credentials_oldest_first() {
         ids.push(new.id);
     }
     for size in SIZES {
-        let (mut seen, mut credentials) = (Vec::new(), Vec::new());
-        loop {
-            let page = store.integrations_page(size, seen.last()).await.unwrap();
-            assert!(page.len() <= size as usize);
-            if page.is_empty() {
-                break;
-            }
-            seen.extend(page.into_iter().map(|i| i.id));
-        }
-        assert_eq!(seen, ids, "pages of {size}");
+        let mut credentials = Vec::new();
         loop {
             let page = store.credentials_page(size, credentials.last()).await.unwrap();
+            assert!(page.len() <= size as usize);
             if page.is_empty() {
                 break;
             }
@@ -73,8 +65,9 @@ async fn sessions_newest_first_of_all_projects_or_one() {
 async fn events_in_order() {
     let (_database, store) = store().await;
     let session = crate::support::started(&store).await;
-    let batch: Vec<_> = (0..ROWS).map(|n| EventBody::Log { stream: LogStream::Stdout, text: format!("{n}") }).collect();
-    store.append_events(&session.id, &batch, at(1)).await.unwrap();
+    let batch: Vec<_> =
+        (0..ROWS).map(|n| (at(1), EventBody::Log { stream: LogStream::Stdout, text: format!("{n}") })).collect();
+    store.append_events(&session.id, &batch).await.unwrap();
     for size in SIZES {
         let mut seen = Vec::new();
         loop {
@@ -83,7 +76,7 @@ async fn events_in_order() {
             if page.is_empty() {
                 break;
             }
-            seen.extend(page.into_iter().map(|e| e.body));
+            seen.extend(page.into_iter().map(|e| (e.at, e.body)));
         }
         assert_eq!(seen, batch, "pages of {size}");
     }

@@ -2,7 +2,7 @@
 
 use crate::support::{at, engine, finish, session, started, store, user};
 use valetkey_model::{EventBody, LogStream, Phase, Problem, ProblemCode, Session, SessionId, Step, StepOutcome};
-use valetkey_store::{StopRequest, StoreError};
+use valetkey_store::StoreError;
 
 fn log(text: impl Into<String>) -> EventBody {
     EventBody::Log { stream: LogStream::Stdout, text: text.into() }
@@ -81,24 +81,22 @@ async fn a_request_to_stop_reaches_the_engine_that_runs_the_session() {
     store.insert_session(&a, &mine).await.unwrap();
     store.insert_session(&b, &other).await.unwrap();
     assert!(store.stops_of_engine(&mine).await.unwrap().is_empty());
-    assert!(store.request_stop(&a.id, Some("enough")).await.unwrap());
-    assert!(store.request_stop(&a.id, Some("really")).await.unwrap());
-    assert!(store.request_stop(&b.id, None).await.unwrap());
-    let request = StopRequest { session: a.id.clone(), reason: Some("enough".into()) };
-    assert_eq!(store.stops_of_engine(&mine).await.unwrap(), [request]);
-    let request = StopRequest { session: b.id.clone(), reason: None };
-    assert_eq!(store.stops_of_engine(&other).await.unwrap(), [request]);
+    assert!(store.request_stop(&a.id).await.unwrap());
+    assert!(store.request_stop(&a.id).await.unwrap());
+    assert!(store.request_stop(&b.id).await.unwrap());
+    assert_eq!(store.stops_of_engine(&mine).await.unwrap(), [a.id.clone()]);
+    assert_eq!(store.stops_of_engine(&other).await.unwrap(), [b.id.clone()]);
     finish(&store, a.clone()).await;
     assert!(store.stops_of_engine(&mine).await.unwrap().is_empty());
-    assert!(!store.request_stop(&a.id, None).await.unwrap(), "it is over");
-    assert!(!store.request_stop(&missing(), None).await.unwrap());
+    assert!(!store.request_stop(&a.id).await.unwrap(), "it is over");
+    assert!(!store.request_stop(&missing()).await.unwrap());
 }
 
 #[tokio::test]
 async fn only_a_session_that_is_over_is_deleted_and_its_events_with_it() {
     let (_database, store) = store().await;
     let session = started(&store).await;
-    store.append_events(&session.id, &[log("a")], at(1)).await.unwrap();
+    store.append_events(&session.id, &[(at(1), log("a"))]).await.unwrap();
     assert!(matches!(store.delete_session(&session.id).await, Err(StoreError::Conflict(_))));
     finish(&store, session.clone()).await;
     assert_eq!(store.events_after(&session.id, 0, 10).await.unwrap().len(), 1);
@@ -115,16 +113,16 @@ async fn events_are_numbered_from_one_and_read_from_any_point() {
     assert_eq!(store.last_seq(&session.id).await.unwrap(), 0);
     let step = EventBody::Step { step: Step::Agent, outcome: StepOutcome::Started, detail: None };
     let phase = EventBody::Phase { phase: Phase::Running };
-    assert_eq!(store.append_events(&session.id, &[phase.clone(), step.clone()], at(7)).await.unwrap(), 2);
-    assert_eq!(store.append_events(&session.id, &[], at(8)).await.unwrap(), 2);
-    assert_eq!(store.append_events(&session.id, &[log("line\n\0ünd")], at(9)).await.unwrap(), 3);
+    assert_eq!(store.append_events(&session.id, &[(at(7), phase.clone()), (at(7), step.clone())]).await.unwrap(), 2);
+    assert_eq!(store.append_events(&session.id, &[]).await.unwrap(), 2);
+    assert_eq!(store.append_events(&session.id, &[(at(9), log("line\n\0ünd"))]).await.unwrap(), 3);
     let events = store.events_after(&session.id, 0, 10).await.unwrap();
     let seen: Vec<_> = events.iter().map(|e| (e.seq, e.at, &e.body)).collect();
     assert_eq!(seen, [(1, at(7), &phase), (2, at(7), &step), (3, at(9), &log("line\n\0ünd"))]);
     assert_eq!(store.events_after(&session.id, 1, 1).await.unwrap(), events[1..2]);
     assert!(store.events_after(&session.id, 3, 10).await.unwrap().is_empty());
     assert_eq!(store.last_seq(&session.id).await.unwrap(), 3);
-    assert!(matches!(store.append_events(&missing(), &[step], at(1)).await, Err(StoreError::NotFound("session"))));
+    assert!(matches!(store.append_events(&missing(), &[(at(1), step)]).await, Err(StoreError::NotFound("session"))));
     assert!(matches!(store.last_seq(&missing()).await, Err(StoreError::NotFound("session"))));
 }
 
@@ -140,7 +138,7 @@ async fn eight_appenders_in_two_processes_leave_no_gap_and_lose_nothing() {
         tasks.push(tokio::spawn(async move {
             for n in 0..10 {
                 let batch = [log(format!("{task}.{n}.a")), log(format!("{task}.{n}.b"))];
-                let last = store.append_events(&id, &batch, at(1)).await.unwrap();
+                let last = store.append_events(&id, &batch.clone().map(|body| (at(1), body))).await.unwrap();
                 let stored = store.events_after(&id, last - 2, 2).await.unwrap();
                 assert_eq!(stored.into_iter().map(|e| e.body).collect::<Vec<_>>(), batch, "a batch stays together");
             }
@@ -161,7 +159,7 @@ async fn eight_appenders_in_two_processes_leave_no_gap_and_lose_nothing() {
 async fn a_damaged_record_is_an_error_wherever_it_is_read() {
     let (database, store) = store().await;
     let session = started(&store).await;
-    store.append_events(&session.id, &[log("a")], at(1)).await.unwrap();
+    store.append_events(&session.id, &[(at(1), log("a"))]).await.unwrap();
     for (field, sql) in [
         ("body", "UPDATE events SET body = '{\"type\":\"dance\"}'"),
         ("owner", "UPDATE sessions SET owner = ''"),

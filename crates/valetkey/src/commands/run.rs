@@ -7,7 +7,7 @@ use super::{follow, session_view::SessionView, typed};
 use crate::{
     cli::{Format, RunArgs},
     context::Context,
-    output,
+    output::{self, Tamed},
     settings::words,
     signals::Interrupts,
 };
@@ -61,7 +61,7 @@ fn report(format: Format, record: &Value) -> Result<u8, Problem> {
     let view: SessionView = typed(record)?;
     match (&view.failure, format) {
         (Some(problem), Format::Table) => output::fail(format, problem),
-        _ => output::print(format, record, || view.message.clone().unwrap_or_default())?,
+        _ => output::print(format, record, || Tamed::text(view.message.as_deref().unwrap_or_default()))?,
     }
     Ok(view.exit_code())
 }

@@ -33,8 +33,8 @@ pub(crate) async fn sessions(context: &Context, command: Option<SessionsCommand>
             })
         }
         SessionsCommand::Rm(args) => {
-            let answer = client.delete(&path(&args)).await?;
-            output::print(context.format, &answer, || format!("Deleted session {}.", args.id))
+            client.delete(&path(&args)).await?;
+            output::print(context.format, &json!({ "id": args.id }), || format!("Deleted session {}.", args.id))
         }
     })
     .await

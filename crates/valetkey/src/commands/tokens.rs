@@ -32,8 +32,8 @@ pub(crate) async fn tokens(context: &Context, command: Option<TokensCommand>) ->
         TokensCommand::List => list(context, client).await,
         TokensCommand::Create { name, expires } => create(context, client, &name, expires).await,
         TokensCommand::Revoke { token } => {
-            let answer = client.delete(&format!("{BASE}/{token}")).await?;
-            output::print(context.format, &answer, || {
+            client.delete(&format!("{BASE}/{token}")).await?;
+            output::print(context.format, &json!({ "id": token }), || {
                 format!("Revoked {token}. Whoever used it is refused from now on.")
             })
         }

@@ -1,7 +1,4 @@
-use axum::{
-    extract::State,
-    response::IntoResponse,
-};
+use axum::{extract::State, response::IntoResponse};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{Integration, ProviderKind};
@@ -10,6 +7,7 @@ use super::card::Card;
 use crate::{
     App,
     auth::Caller,
+    extract::Params,
     pages::{
         frame::{Frame, Section},
         render::{Page, View},

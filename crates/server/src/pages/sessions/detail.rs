@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use axum::{
-    extract::State,
-    response::IntoResponse,
-};
+use axum::{extract::State, response::IntoResponse};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use valetkey_model::{Integration, IntegrationId, Phase, RepositoryRun, Session, SessionId};
@@ -17,7 +14,7 @@ use super::{
 use crate::{
     App,
     auth::Caller,
-    extract::Id,
+    extract::{Id, Params},
     pages::{
         form::ProblemView,
         frame::{Frame, Section},

@@ -1,7 +1,4 @@
-use axum::{
-    extract::State,
-    response::IntoResponse,
-};
+use axum::{extract::State, response::IntoResponse};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{Phase, Problem, Session, SessionId};
@@ -9,6 +6,7 @@ use valetkey_model::{Phase, Problem, Session, SessionId};
 use crate::{
     App,
     auth::Caller,
+    extract::Params,
     pages::{
         frame::{Frame, Section},
         render::{Page, View},

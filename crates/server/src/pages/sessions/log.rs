@@ -24,8 +24,6 @@ const LAST: u32 = 200;
 /// How many lines, and how much text, of a log's end are in the page itself; the script fetches nothing older either.
 const LINES: usize = 400;
 const BYTES: usize = 32_000;
-/// A line longer than this is cut in the page.
-const LINE: usize = 4_000;
 
 /// The part of a session's events that its page needs: all, or the beginning and the end of a long log.
 pub(super) struct Excerpt {
@@ -102,7 +100,7 @@ fn lines(events: &[SessionEvent]) -> (Vec<Line>, bool) {
     let mut lines = screen.lines;
     let mut room = BYTES;
     let fits = lines.iter().rev().take(LINES).take_while(|line| {
-        let size = 60 + line.spans.iter().map(|span| 20 + escaped_len(&span.text)).sum::<usize>();
+        let size = 40 + line.spans.iter().map(|span| 24 + escaped_len(&span.text)).sum::<usize>();
         room.checked_sub(size).map(|rest| room = rest).is_some()
     });
     let dropped = lines.len() - fits.count();
@@ -119,42 +117,29 @@ fn escaped_len(text: &str) -> usize {
 #[derive(Default)]
 struct Screen {
     lines: Vec<Line>,
-    terminals: [(Terminal, Option<usize>); 3],
+    terminals: [Terminal; 3],
+    /// Per stream, the line whose end has not come yet.
+    open: [Option<usize>; 3],
 }
 
 impl Screen {
     fn write(&mut self, source: LogStream, text: &str) {
-        let lines = &mut self.lines;
-        let (terminal, open) = &mut self.terminals[source as usize];
+        let Self { lines, terminals, open } = self;
+        let (terminal, open) = (&mut terminals[source as usize], &mut open[source as usize]);
         let mut put = |spans, is_open| {
-            let line = Line { source, spans: short(spans), open: is_open };
-            match open.take() {
-                Some(at) => lines[at] = line,
+            let line = Line { source, spans, open: is_open };
+            let at = open.unwrap_or(lines.len());
+            match lines.get_mut(at) {
+                Some(begun) => *begun = line,
                 None => lines.push(line),
             }
+            *open = is_open.then_some(at);
         };
         terminal.push(text, |spans| put(spans, false));
         if !terminal.is_at_line_start() {
             put(terminal.so_far(), true);
-            *open = Some(lines.iter().rposition(|line| line.source == source && line.open).unwrap_or(lines.len() - 1));
         }
     }
-}
-
-/// Cuts what no window is wide enough for.
-fn short(mut spans: Vec<Span>) -> Vec<Span> {
-    let mut room = LINE;
-    for n in 0..spans.len() {
-        let text = &mut spans[n].text;
-        if text.len() > room {
-            text.truncate(text.floor_char_boundary(room));
-            text.push('…');
-            spans.truncate(n + 1);
-            break;
-        }
-        room -= text.len();
-    }
-    spans
 }
 
 /// The whole log so far as plain text.
@@ -244,15 +229,6 @@ pub(super) mod tests {
         let wide = format!("{}\n", "x".repeat(9_000)).repeat(60);
         let (found, dropped) = lines(&log(&[(LogStream::Stdout, &wide)]));
         assert!(found.len() < 10 && dropped, "{}", found.len());
-        assert!(found[0].spans[0].text.len() <= LINE + '…'.len_utf8());
-    }
-
-    #[test]
-    fn a_line_is_cut_where_it_gets_too_long() {
-        let span = |text: String| Span { classes: String::new(), text };
-        let cut = short(vec![span("a".repeat(LINE - 1)), span("éé".into()), span("b".into())]);
-        assert_eq!(cut.iter().skip(1).map(|span| &*span.text).collect::<Vec<_>>(), ["…"]);
-        assert_eq!(short(vec![span("…".into()), span("b".into())]).len(), 2);
     }
 
     #[test]

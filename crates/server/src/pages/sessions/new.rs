@@ -12,6 +12,7 @@ use super::draft::{Draft, RepositoryEntry};
 use crate::{
     App,
     auth::Caller,
+    extract::Params,
     pages::{
         form::{Form, refused},
         frame::{Frame, Section},
