@@ -218,9 +218,10 @@ mod tests {
         let (shown, undecided) = naive(&patterns, text);
 
         let known = Known::new(&patterns.into_iter().map(Arc::new).collect());
-        let mut found = Findings::default();
+        let (mut found, mut families) = (Findings::default(), Findings::default());
         found.scan(&known, text.as_bytes(), &[]);
-        prop_assert_eq!(found.undecided_from(), undecided);
+        families.scan(&Known::new(&BTreeSet::new()), text.as_bytes(), &[]);
+        prop_assert_eq!(found.undecided_from(), undecided.min(families.undecided_from()));
 
         let redactor = Redactor::new();
         for secret in secrets {

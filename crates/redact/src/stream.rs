@@ -7,6 +7,9 @@ use crate::known::Known;
 /// Input is looked at in blocks that stay in the processor's cache.
 const BLOCK: usize = 64 * 1024;
 
+/// A few characters of a secret in base64 or hex and a line break.
+const SHORT_LINE_END: usize = 8;
+
 /// One output being redacted as it arrives. Bytes that are not text pass unchanged.
 pub struct Stream {
     redactor: Redactor,
@@ -31,6 +34,14 @@ impl Stream {
         let known = self.redactor.known();
         for block in chunk.chunks(BLOCK) {
             self.step(&known, block, false, out);
+        }
+    }
+
+    /// The input has paused: shows what is held back if that is no more than a short line's end. It may be the beginning
+    /// of a secret that a tool wraps, but a tool does not pause there, and a person waits for the line.
+    pub fn pause(&mut self, out: &mut Vec<u8>) {
+        if self.held.len() <= SHORT_LINE_END && self.held.ends_with(b"\n") && self.open.is_empty() {
+            self.finish(out);
         }
     }
 
@@ -89,6 +100,24 @@ mod tests {
         stream.push(b" end", &mut out);
         assert_eq!(out, b"token ghs_*** end");
         assert!(stream.held.is_empty() && stream.open.is_empty());
+    }
+
+    #[test]
+    fn in_a_pause_the_end_of_a_line_is_shown_and_nothing_else() {
+        let redactor = Redactor::new();
+        assert_eq!(redactor.add("glpat-0123456789"), crate::Added::Redacted);
+        let mut stream = redactor.stream();
+        let mut out = Vec::new();
+        stream.push(b"port 8067\n", &mut out);
+        assert_eq!(out, b"port 80", "in hex the secret begins with 67, and tools wrap hex");
+        stream.pause(&mut out);
+        assert_eq!(out, b"port 8067\n");
+        out.clear();
+        stream.push(b"glpat-0123", &mut out);
+        stream.pause(&mut out);
+        assert!(out.is_empty());
+        stream.push(b"456789 ", &mut out);
+        assert_eq!(out, b"glpat-*** ");
     }
 
     #[test]

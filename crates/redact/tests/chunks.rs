@@ -79,7 +79,7 @@ fn wrapped(text: &[u8], any: Index) -> Vec<u8> {
     let line_break = ["\n", "\r\n", r"\n", r"\r\n", r"\\n", r"\\r\\n"][any.index(6)];
     let lines: Vec<_> = text.chunks(1 + any.index(text.len() + 1)).collect();
     let lines = lines.join(line_break.as_bytes());
-    lines[..lines.len() - any.index(8) % 2 * any.index(lines.len())].to_vec()
+    lines[..lines.len() - any.index(8) % 2 * any.index(lines.len() + 1)].to_vec()
 }
 
 fn piece(secrets: Vec<String>) -> impl Strategy<Value = Vec<u8>> {

@@ -9,7 +9,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     process::{Child, Command},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::{sleep, timeout},
 };
 use valetkey_model::{LogStream, Problem, ProblemCode};
@@ -43,6 +43,8 @@ pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace) ->
         let _ = timeout(LAST_WORDS, drained(&mut readers)).await;
     }
     agent.signal(Signal::KILL);
+    let session = run.session.id.clone();
+    let _ = spawn_blocking(move || liveness::kill_detached(&session)).await;
     liveness::forget_agent(&run.folder());
     judge(ended?)
 }

@@ -22,7 +22,7 @@ use valetkey_model::{
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
-use valetkey_store::Store;
+use valetkey_store::{Store, StoreError};
 
 use crate::{
     NewSession,
@@ -166,12 +166,14 @@ impl Engine {
         let id = SessionId::new(now, &*parts.entropy);
         let spec = new.into_spec(&id, &parts.config.agent)?;
         let session = Session::new(id, project.clone(), owner.clone(), spec, now);
-        parts.store.insert_session(&session, &parts.id).await?;
-        parts.append(&session.id, &[(now, EventBody::Phase { phase: Phase::Pending })]).await?;
-
         let stop = Stop::default();
+        // Before it is stored: a stored session of ours that is not known here is one that was lost.
+        lock_of(&parts.running).stops.insert(session.id.clone(), stop.clone());
+        if let Err(error) = parts.store.insert_session(&session, &parts.id).await {
+            lock_of(&parts.running).stops.remove(&session.id);
+            return Err(error.into());
+        }
         let mut running = lock_of(&parts.running);
-        running.stops.insert(session.id.clone(), stop.clone());
         while running.tasks.try_join_next().is_some() {}
         running.tasks.spawn(take_turn(Arc::clone(parts), session.clone(), stop));
         Ok(session)
@@ -277,12 +279,15 @@ async fn take_turn(parts: Arc<Parts>, session: Session, stop: Stop) {
     let turns = Arc::clone(&parts.turns);
     let log = EventLog::start(Arc::clone(&parts), id.clone());
     let mut run = Run { session, parts: Arc::clone(&parts), redactor: Redactor::new(), stop: stop.clone(), log };
-    let result = tokio::select! {
-        turn = turns.acquire_owned() => {
-            let _turn = turn;
-            caught(pipeline::run(&mut run)).await
-        }
-        problem = stop.asked() => Err(problem),
+    let result = match run.event(EventBody::Phase { phase: Phase::Pending }).await {
+        Err(problem) => Err(problem),
+        Ok(()) => tokio::select! {
+            turn = turns.acquire_owned() => {
+                let _turn = turn;
+                caught(pipeline::run(&mut run)).await
+            }
+            problem = stop.asked() => Err(problem),
+        },
     };
     if let Err(problem) = finish(&mut run, result).await {
         tracing::error!(session = %id, %problem, "the end of a session could not be recorded");
@@ -362,28 +367,41 @@ impl Parts {
         Ok(self.store.session(id).await?.is_none_or(|session| session.phase.is_final()))
     }
 
-    /// Ends the sessions whose engine's process is gone: `Failed`, with the workspace kept.
+    /// Ends the sessions that nobody runs any more, because their engine's process is gone or because the store failed
+    /// when ours ended them: `Failed`, with the workspace kept.
     async fn end_abandoned(&self) -> Result<(), Problem> {
         for (id, engine) in self.store.unfinished_sessions().await? {
-            if engine == self.id || !liveness::is_dead(&self.config.engines(), &engine) {
-                continue;
+            if engine == self.id {
+                if !lock_of(&self.running).stops.contains_key(&id) {
+                    self.end_lost(&id, "The end of this session could not be recorded when it came.").await?;
+                }
+            } else if liveness::is_dead(&self.config.engines(), &engine) {
+                liveness::kill_agent(&self.config.workspaces().join(id.as_str()));
+                self.end_lost(&id, "Valetkey ended while this session was under way.").await?;
+                liveness::forget(&self.config.engines(), &engine);
             }
-            let Some(mut session) = self.store.session(&id).await? else { continue };
-            let before = session.phase;
-            liveness::kill_agent(&self.config.workspaces().join(id.as_str()));
-            self.integrations.end_grant(&id).await?;
-            let problem = Problem::new(ProblemCode::Interrupted, "Valetkey ended while this session was under way.")
-                .remedy("Start it again; what it had done is kept in its workspace.");
-            session.message = Some(problem.detail.clone());
-            session.failure = Some(problem);
-            let now = self.clock.now();
-            if session.advance(Phase::Failed, now).is_ok() {
-                self.append(&id, &[(now, EventBody::Phase { phase: Phase::Failed })]).await?;
-                self.store.update_session(&session, before).await?;
-                tracing::warn!(session = %id, "ended a session that a dead process left behind");
-            }
-            liveness::forget(&self.config.engines(), &engine);
         }
+        Ok(())
+    }
+
+    async fn end_lost(&self, id: &SessionId, why: &str) -> Result<(), Problem> {
+        let Some(mut session) = self.store.session(id).await? else { return Ok(()) };
+        let (before, now) = (session.phase, self.clock.now());
+        if session.advance(Phase::Failed, now).is_err() {
+            return Ok(());
+        }
+        self.integrations.end_grant(id).await?;
+        let problem = Problem::new(ProblemCode::Interrupted, why)
+            .remedy("Start it again; what it had done is kept in its workspace.");
+        session.message = Some(problem.detail.clone());
+        session.failure = Some(problem);
+        match self.store.update_session(&session, before).await {
+            // Another process found it first.
+            Err(StoreError::Stale(_)) => return Ok(()),
+            other => other?,
+        }
+        self.append(id, &[(now, EventBody::Phase { phase: Phase::Failed })]).await?;
+        tracing::warn!(session = %id, why, "ended a session that nobody runs");
         Ok(())
     }
 }

@@ -8,8 +8,8 @@ use std::{
     path::Path,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use valetkey_model::EngineId;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use valetkey_model::{EngineId, SessionId};
 
 /// Held while an engine runs; the system releases it when the process ends, however it ends.
 #[derive(Debug)]
@@ -67,6 +67,20 @@ pub(crate) fn kill_agent(folder: &Path) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     forget_agent(folder);
+}
+
+/// Kills what a session's agent started and detached from its group: whatever has the session's id in its environment.
+pub(crate) fn kill_detached(session: &SessionId) {
+    let mark = format!("VALETKEY_SESSION_ID={session}");
+    let Ok(processes) = fs::read_dir("/proc") else { return };
+    for process in processes.flatten() {
+        let id = process.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        let Some(id) = id else { continue };
+        let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            let _ = kill_process(id, Signal::KILL);
+        }
+    }
 }
 
 /// When a process started, in the kernel's clock ticks: with the id, it names one process for good (proc(5), field 22).

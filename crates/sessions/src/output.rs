@@ -4,15 +4,21 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    time::timeout,
+};
 use valetkey_model::{EventBody, LogStream};
 use valetkey_redact::Redactor;
 
 use crate::event_log::EventLog;
 
 const CHUNK: usize = 32 * 1024;
+/// How long an output is silent before what is held back of its last line is shown.
+const PAUSE: Duration = Duration::from_secs(1);
 /// The most of an agent's output that is kept; the agent itself may go on.
 const KEPT: usize = 64 * 1024 * 1024;
 
@@ -35,17 +41,23 @@ impl Output {
         let mut decoder = Utf8Chunks::default();
         let (mut raw, mut safe) = (vec![0; CHUNK], Vec::new());
         loop {
-            let read = pipe.read(&mut raw).await.unwrap_or(0);
-            if read == 0 {
-                redaction.finish(&mut safe);
-            } else {
-                redaction.push(&raw[..read], &mut safe);
-            }
-            let text = decoder.decode(&mut safe, read == 0);
-            if !text.is_empty() && !self.keep(stream, text).await {
-                return;
-            }
-            if read == 0 {
+            let read = timeout(PAUSE, pipe.read(&mut raw)).await;
+            let ended = match read {
+                Err(_) => {
+                    redaction.pause(&mut safe);
+                    false
+                }
+                Ok(Ok(bytes)) if bytes > 0 => {
+                    redaction.push(&raw[..bytes], &mut safe);
+                    false
+                }
+                Ok(Ok(_) | Err(_)) => {
+                    redaction.finish(&mut safe);
+                    true
+                }
+            };
+            let text = decoder.decode(&mut safe, ended);
+            if !text.is_empty() && !self.keep(stream, text).await || ended {
                 return;
             }
         }

@@ -120,6 +120,14 @@ async fn what_the_agent_leaves_running_does_not_hold_the_session() {
     assert!(!is_running(left), "it outlived its session");
 }
 
+#[tokio::test]
+async fn nor_does_what_detached_itself() {
+    let bench = Bench::new().await;
+    let ended = bench.run("setsid -f sh -c 'echo $$; exec sleep 600' & sleep 0.3").await.completed();
+    let left: i32 = ended.output().trim().parse().unwrap();
+    assert!(!is_running(left), "it outlived its session");
+}
+
 /// Whether a process is there and no zombie.
 pub(crate) fn is_running(id: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();

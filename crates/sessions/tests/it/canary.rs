@@ -92,17 +92,18 @@ impl Watch {
 }
 
 fn sample(token: &str, seen: &mut Seen) {
-    let holds = |bytes: Vec<u8>| bytes.windows(token.len()).any(|window| window == token.as_bytes());
+    let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     for process in fs::read_dir("/proc").unwrap().flatten() {
         let read = |name: &str| fs::read(process.path().join(name)).unwrap_or_default();
         let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
         if command.contains(token) {
             seen.arguments.push(command.clone());
         }
-        if holds(read("environ")) {
+        // Read once: between two looks the process may have ended.
+        let environment = read("environ");
+        if holds(&environment, token) {
             // The agent and what it started carry the session's id; git that we start does not.
-            let environment = String::from_utf8_lossy(&read("environ")).into_owned();
-            if environment.contains("VALETKEY_SESSION_ID=") {
+            if holds(&environment, "VALETKEY_SESSION_ID=") {
                 seen.agents += 1;
             } else {
                 seen.environments.push(command);
