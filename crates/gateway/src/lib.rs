@@ -9,9 +9,12 @@
 
 mod address;
 mod answer;
+mod credential;
 mod fast_forward;
+mod forward;
 mod listener;
 mod push;
+mod recheck;
 mod stream;
 
-pub use listener::Gateway;
+pub use listener::{Gateway, Timing};

@@ -1,12 +1,13 @@
 use std::{future::Future, task::Poll, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{
+    FutureExt as _, Stream, StreamExt as _,
+    future::{BoxFuture, Shared},
+    stream,
+};
 use valetkey_integrations::Integrations;
 use valetkey_model::RepoUrl;
-
-/// How long a transfer that is under way may go on after its credential was taken away.
-const REVOCATION_BOUND: Duration = Duration::from_secs(5);
 
 /// The boxed error of a body stream.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -30,14 +31,20 @@ where
     })
 }
 
-/// Ready within [`REVOCATION_BOUND`] of the lease losing the repository.
-pub(crate) async fn revoked(integrations: Integrations, lease: String, repository: RepoUrl) {
-    loop {
-        tokio::time::sleep(REVOCATION_BOUND).await;
-        if integrations.authorize(&lease, &repository).await.is_err() {
-            return;
+/// Ready when a session has lost what a request of its was allowed with. All parts of the request watch the same one.
+pub(crate) type Loss = Shared<BoxFuture<'static, ()>>;
+
+/// Ready within `bound` of the lease losing the repository.
+pub(crate) fn loss_of(integrations: Integrations, lease: String, repository: RepoUrl, bound: Duration) -> Loss {
+    let lost = async move {
+        loop {
+            tokio::time::sleep(bound).await;
+            if integrations.authorize(&lease, &repository).await.is_err() {
+                return;
+            }
         }
-    }
+    };
+    lost.boxed().shared()
 }
 
 #[cfg(test)]

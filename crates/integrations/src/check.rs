@@ -2,11 +2,45 @@ use valetkey_model::{
     CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProviderKind, RepoUrl, UserId,
 };
 use valetkey_providers::{
-    Access, Checked, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict, provider,
+    Access, Checked, Provider, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict, provider,
 };
+use valetkey_seal::Secret;
 use valetkey_store::{CheckRecord, Finding};
 
 use crate::Integrations;
+
+/// What the provider says of a token.
+#[derive(Debug)]
+#[must_use]
+pub enum TokenCheck {
+    /// It works, and has the scopes that it needs.
+    Passed,
+    /// It can't be used, or the provider can't be asked.
+    Failed(Problem),
+}
+
+/// An integration whose token is open, to ask its provider something.
+struct Opened<'a> {
+    with: &'a Integrations,
+    integration: &'a Integration,
+    token: Secret<String>,
+    generation: i64,
+}
+
+impl Opened<'_> {
+    fn provider(&self) -> &'static dyn Provider {
+        provider(self.integration.provider)
+    }
+
+    fn access(&self) -> Access<'_> {
+        let Integrations { http, clock, .. } = self.with;
+        Access { http, instance: &self.integration.instance_url, token: &self.token, now: clock.now() }
+    }
+
+    fn problem(&self, error: ProviderError) -> Problem {
+        error.into_problem(self.integration.provider, &self.integration.instance_url)
+    }
+}
 
 /// The refusal of a token that is alive but lacks scopes.
 pub(crate) fn lacking(kind: ProviderKind, instance: &InstanceUrl, checked: &Checked) -> Option<Problem> {
@@ -62,26 +96,23 @@ impl Integrations {
     /// Asks the provider of `integration` and records the answer; the answer itself is returned too.
     ///
     /// # Errors
-    /// Only ours: the store or the seal. The inner result is the provider's.
-    pub async fn check(&self, integration: &Integration) -> Result<Result<(), Problem>, Problem> {
-        let (token, generation) = self.open(&integration.id).await?;
-        let (kind, instance) = (integration.provider, &integration.instance_url);
-        let access = Access { http: &self.http, instance, token: &token, now: self.clock.now() };
-        let answer = provider(kind).check(access).await;
-        let (finding, result) = match answer {
+    /// Only ours: the store or the seal. What the provider says is the [`TokenCheck`].
+    pub async fn check(&self, integration: &Integration) -> Result<TokenCheck, Problem> {
+        let opened = self.opened(integration).await?;
+        let (finding, problem) = match opened.provider().check(opened.access()).await {
             Ok(checked) => {
-                let lacking = lacking(kind, instance, &checked);
-                (described(checked, lacking.as_ref()), lacking.map_or(Ok(()), Err))
+                let lacking = lacking(integration.provider, &integration.instance_url, &checked);
+                (described(checked, lacking.as_ref()), lacking)
             }
             Err(error) => {
                 let verdict = error.verdict();
-                let problem = error.into_problem(kind, instance);
-                (refused(verdict, &problem), Err(problem))
+                let problem = opened.problem(error);
+                (refused(verdict, &problem), Some(problem))
             }
         };
-        let record = CheckRecord { generation, checked_at: self.clock.now(), finding };
+        let record = CheckRecord { generation: opened.generation, checked_at: self.clock.now(), finding };
         self.store.record_check(&integration.id, &record).await?;
-        Ok(result)
+        Ok(problem.map_or(TokenCheck::Passed, TokenCheck::Failed))
     }
 
     /// Asks the provider what the account may do with a repository.
@@ -89,10 +120,8 @@ impl Integrations {
     /// # Errors
     /// The provider's refusal. A repository that the account may only read is none.
     pub async fn repository(&self, integration: &Integration, repo: &RepoUrl) -> Result<RepositoryAccess, Problem> {
-        let (token, _) = self.open(&integration.id).await?;
-        let (kind, instance) = (integration.provider, &integration.instance_url);
-        let access = Access { http: &self.http, instance, token: &token, now: self.clock.now() };
-        provider(kind).repository(access, repo).await.map_err(|e| e.into_problem(kind, instance))
+        let opened = self.opened(integration).await?;
+        opened.provider().repository(opened.access(), repo).await.map_err(|e| opened.problem(e))
     }
 
     /// Opens a pull (merge) request, or finds the open one of the same branch.
@@ -105,9 +134,12 @@ impl Integrations {
         repo: &RepoUrl,
         draft: &PullRequestDraft,
     ) -> Result<PullRequest, Problem> {
-        let (token, _) = self.open(&integration.id).await?;
-        let (kind, instance) = (integration.provider, &integration.instance_url);
-        let access = Access { http: &self.http, instance, token: &token, now: self.clock.now() };
-        provider(kind).open_pull_request(access, repo, draft).await.map_err(|e| e.into_problem(kind, instance))
+        let opened = self.opened(integration).await?;
+        opened.provider().open_pull_request(opened.access(), repo, draft).await.map_err(|e| opened.problem(e))
+    }
+
+    async fn opened<'a>(&'a self, integration: &'a Integration) -> Result<Opened<'a>, Problem> {
+        let (token, generation) = self.open(&integration.id).await?;
+        Ok(Opened { with: self, integration, token, generation })
     }
 }

@@ -5,6 +5,7 @@
 //! lease to one repository, and [`Integrations::session_tokens`], for a session's environment. Both look at the grant at the
 //! moment of use; nothing is cached, so what was disconnected is gone with the next request.
 
+mod branches;
 mod check;
 mod connect;
 mod credential;
@@ -20,6 +21,7 @@ use valetkey_providers::Http;
 use valetkey_seal::Sealer;
 use valetkey_store::Store;
 
+pub use check::TokenCheck;
 pub use connect::Connect;
 pub use credential::GitCredential;
 pub use disconnect::Disconnected;

@@ -34,8 +34,8 @@ pub struct RepositorySpec {
     pub url: RepoUrl,
     /// The branch to start from; the default branch if none.
     pub branch: Option<BranchName>,
-    /// The branch to push to; one named after the session if none.
-    pub push_branch: Option<BranchName>,
+    /// The branch to push to.
+    pub push_branch: BranchName,
     /// The integration to use; resolved if none.
     pub integration: Option<IntegrationRef>,
     /// Whether the push may replace the push branch's history.
@@ -244,7 +244,7 @@ impl RepositoryRun {
             integration: None,
             integration_reason: None,
             branch: spec.branch.clone(),
-            push_branch: spec.push_branch.clone(),
+            push_branch: Some(spec.push_branch.clone()),
             directory: None,
             base_commit: None,
             commit: None,

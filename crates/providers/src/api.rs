@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 use valetkey_model::{ProviderKind, RepoUrl};
 
-use crate::{Access, CallError, ProviderError, token};
+use crate::{Access, CallError, ProviderError, http::is_at, token};
 
 /// An API as one account sees it. Its address comes from the instance, never from a repository or an answer.
 pub(crate) struct Api<'a> {
@@ -24,8 +24,13 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Where a listing that claims ever more pages is given up.
-const MAX_PAGES: usize = 1000;
+/// Where a listing is given up: it is held in memory as a whole, and whoever serves it may go on for ever.
+const MOST_PAGES: usize = 1000;
+const MOST_ENTRIES: usize = 20_000;
+const MOST_BYTES: usize = 32 << 20;
+
+/// No real page's address is longer.
+const LONGEST_PAGE: usize = 2048;
 
 impl<'a> Api<'a> {
     pub(crate) fn new(
@@ -55,15 +60,31 @@ impl<'a> Api<'a> {
         path: &str,
         refusal: impl Fn(&Answer) -> ProviderError,
     ) -> Result<Vec<T>, ProviderError> {
-        let mut all = Vec::new();
-        for page in 1..=MAX_PAGES {
+        let too_long = |most: &'static str| Err(ProviderError::ListingTooLong { most });
+        let (mut all, mut bytes) = (Vec::new(), 0);
+        for page in 1..=MOST_PAGES {
             let answer = self.get(path, &[("per_page", "100"), ("page", &page.to_string())]).await?;
+            bytes += answer.body.len();
+            if bytes > MOST_BYTES {
+                return too_long("32 MiB");
+            }
             all.append(&mut answer.or_refusal(&refusal)?.json::<Vec<T>>()?);
+            if all.len() > MOST_ENTRIES {
+                return too_long("20,000 entries");
+            }
             if !answer.has_next_page() {
                 return Ok(all);
             }
         }
-        Err(ProviderError::NotTheProvider { saw: format!("a listing of more than {MAX_PAGES} pages") })
+        too_long("1,000 pages")
+    }
+
+    /// A page for people: as the provider states it where that is a page of this instance, else as we know it to be. The
+    /// address is stored, shown and clicked on; a provider must not be able to send people elsewhere with it.
+    pub(crate) fn page(&self, stated: &str, known: String) -> String {
+        let plain = stated.len() <= LONGEST_PAGE && !stated.chars().any(char::is_control);
+        let own = Url::parse(stated).ok().filter(|url| plain && is_at(url, self.at.instance));
+        own.map_or(known, String::from)
     }
 
     async fn call(

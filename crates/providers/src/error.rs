@@ -91,6 +91,12 @@ pub enum ProviderError {
         /// What came instead, in our words.
         saw: String,
     },
+    /// A listing goes on and on; what was read of it was dropped.
+    #[error("the listing has more than {most}")]
+    ListingTooLong {
+        /// The limit it passed, in words.
+        most: &'static str,
+    },
     /// The provider answered with an error of its own.
     #[error("the provider answered {status}")]
     Failed {
@@ -132,7 +138,9 @@ impl ProviderError {
             Self::PullRequestRefused { .. } => ProblemCode::Conflict,
             Self::RateLimited { .. } | Self::LockedOut => ProblemCode::RateLimited,
             Self::NotTheProvider { .. } => ProblemCode::NotTheProvider,
-            Self::Failed { .. } | Self::Call(CallError::Unreachable { .. } | CallError::TooLarge { .. }) => {
+            Self::Failed { .. }
+            | Self::ListingTooLong { .. }
+            | Self::Call(CallError::Unreachable { .. } | CallError::TooLarge { .. }) => {
                 ProblemCode::ProviderUnreachable
             }
             Self::Call(CallError::AddressRefused { .. }) => ProblemCode::AddressRefused,
@@ -160,6 +168,7 @@ impl ProviderError {
             | Self::RateLimited { .. }
             | Self::LockedOut
             | Self::NotTheProvider { .. }
+            | Self::ListingTooLong { .. }
             | Self::Failed { .. }
             | Self::Call(_) => Verdict::Reachability,
         }

@@ -6,6 +6,7 @@
 //! All outbound HTTP of Valetkey goes through [`Http`]: addresses are checked when a connection is made, no redirect is
 //! followed, answers are bounded. [`Http::stream`] serves the gateway's git traffic and the command line.
 
+mod account;
 mod api;
 mod catalogue;
 mod error;

@@ -33,6 +33,31 @@ pub(crate) struct Seen {
     pub(crate) body: Vec<u8>,
 }
 
+impl Seen {
+    /// The text with the address that the request was sent to: `http://127.0.0.1:…` for `ORIGIN`, the same without the
+    /// scheme for `AUTHORITY`.
+    pub(crate) fn fill_in(&self, text: &str) -> String {
+        let authority = self.head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+        text.replace("ORIGIN", &format!("http://{authority}")).replace("AUTHORITY", authority)
+    }
+}
+
+/// Addresses that are no page of the instance that states them, to be [filled in](Seen::fill_in).
+pub(crate) const FOREIGN_PAGES: [&str; 12] = [
+    "",
+    "pull/3",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "https://evil.test/octo/app/pull/3",
+    "//evil.test/octo/app/pull/3",
+    "http://127.0.0.1/octo/app/pull/3",
+    "ORIGIN.evil.test/octo/app/pull/3",
+    "ORIGIN@evil.test/octo/app/pull/3",
+    "http://john:secret@AUTHORITY/octo/app/pull/3",
+    "ORIGIN/octo/app/pull/3\n\u{1b}[2J",
+    "ORIGIN/octo/\tapp/pull/3",
+];
+
 type Answers = Arc<dyn Fn(&Seen) -> Vec<u8> + Send + Sync>;
 
 pub(crate) struct Responder {

@@ -82,6 +82,10 @@ impl Asked<'_> {
                 format!("{instance} does not answer as {kind}: it sent {saw}."),
                 Some(format!("Check the instance URL; it is what {kind}'s address bar shows, without a path.")),
             ),
+            ProviderError::ListingTooLong { most } => (
+                format!("{kind} at {instance} answered with a listing of more than {most}, which is not read."),
+                Some("Name what you want instead of choosing it from the list.".to_owned()),
+            ),
             ProviderError::Failed { status, said } => (
                 format!("{kind} at {instance} could not serve the request: it answered {status}{}", quoted(said)),
                 Some(format!("Try again later; if it lasts, ask whoever runs {instance}.")),

@@ -22,6 +22,7 @@ pub(crate) fn operations() -> Vec<Row> {
         api::tokens::rows(),
         acp::gitlab::rows(),
         acp::github::rows(),
+        acp::repository::rows(),
         acp::status::rows(),
         health::rows(),
         metrics::rows(),

@@ -24,7 +24,7 @@ const LEFT_BEHIND: Duration = Duration::from_millis(500);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs the agent to its end, its time limit, or until somebody stops it.
-pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace) -> Result<(), Problem> {
+pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace<'_>) -> Result<(), Problem> {
     let words = command_line(&run.session.spec.agent, &run.session.spec.task);
     run.log(format!("Starting {} in {}", words[0], folder(workspace).display())).await?;
     let mut agent = start(&words, environment::of_agent(run, ready), folder(workspace))?;
@@ -59,9 +59,9 @@ fn command_line(agent: &[String], task: &str) -> Vec<String> {
 }
 
 /// The agent starts in its repository's folder, or in the workspace when there are several.
-fn folder(workspace: &Workspace) -> &Path {
-    match workspace.repositories.as_slice() {
-        [only] => only,
+fn folder<'a>(workspace: &'a Workspace<'_>) -> &'a Path {
+    match workspace.copies.as_slice() {
+        [only] => &only.folder,
         _ => &workspace.root,
     }
 }

@@ -13,38 +13,59 @@ use valetkey_git::{Checkout, Git, GitError};
 use valetkey_model::{BranchName, ObjectId, Problem, ProblemCode, ProviderKind, RepoUrl, RepositorySpec};
 use valetkey_providers::provider;
 
-use crate::{preflight::Ready, run::Run};
+use crate::{
+    preflight::{Ready, Target},
+    run::Run,
+};
 
 /// The session's folders on disk.
-pub(crate) struct Workspace {
+pub(crate) struct Workspace<'a> {
     /// What the agent may see: the repositories side by side.
     pub(crate) root: PathBuf,
-    /// Per repository, its folder.
-    pub(crate) repositories: Vec<PathBuf>,
+    /// The repositories of the session, in its order.
+    pub(crate) copies: Vec<WorkingCopy<'a>>,
     /// Git, led through the gateway.
     pub(crate) git: Git,
 }
 
-/// Clones every repository, in parallel, and puts each on its push branch.
-pub(crate) async fn clone_all(run: &mut Run, ready: &Ready) -> Result<Workspace, Problem> {
-    let workspace = make_folders(run, ready)?;
-    run.session.workspace = Some(workspace.root.display().to_string());
-    run.save().await?;
-
-    let clones =
-        workspace.repositories.iter().enumerate().map(|(n, folder)| clone(run, ready, &workspace.git, n, folder));
-    let starts = try_join_all(clones).await?;
-    let records = run.session.repositories.iter_mut().zip(&workspace.repositories);
-    for ((record, folder), start) in records.zip(starts) {
-        record.directory = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-        record.base_commit = start.commit;
-        record.branch = start.branch;
-    }
-    run.save().await?;
-    Ok(workspace)
+/// A repository's clone, on its push branch.
+pub(crate) struct WorkingCopy<'a> {
+    /// What it is a clone of.
+    pub(crate) target: &'a Target,
+    /// Where it is.
+    pub(crate) folder: PathBuf,
+    /// The branch and the commit that it was cloned at.
+    pub(crate) start: Start,
 }
 
-fn make_folders(run: &Run, ready: &Ready) -> Result<Workspace, Problem> {
+/// Where a repository's work starts from; an empty one has no commit.
+pub(crate) struct Start {
+    pub(crate) branch: Option<BranchName>,
+    pub(crate) commit: Option<ObjectId>,
+}
+
+/// Clones every repository, in parallel, and puts each on its push branch.
+pub(crate) async fn clone_all<'a>(run: &mut Run, ready: &'a Ready) -> Result<Workspace<'a>, Problem> {
+    let root = make_folders(run)?;
+    run.session.workspace = Some(root.display().to_string());
+    run.save().await?;
+
+    let git = run.parts.git.with_config(&ready.git_config);
+    let names = directory_names(ready.targets.iter().map(|target| &target.spec.url));
+    let clones = ready.targets.iter().zip(names).map(|(target, name)| clone(run, &git, target, root.join(name)));
+    let copies = try_join_all(clones).await?;
+    for WorkingCopy { target, folder, start } in &copies {
+        let record = &mut run.session.repositories[target.index];
+        record.directory = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        record.base_commit = start.commit.clone();
+        record.branch = start.branch.clone();
+    }
+    run.save().await?;
+    Ok(Workspace { root, copies, git })
+}
+
+/// Makes the session's folder and, in it, the workspace, which is returned.
+fn make_folders(run: &Run) -> Result<PathBuf, Problem> {
     let folder = run.folder();
     let root = folder.join("workspace");
     for path in [&folder, &root] {
@@ -53,14 +74,7 @@ fn make_folders(run: &Run, ready: &Ready) -> Result<Workspace, Problem> {
                 .remedy("Make room and see that the data directory is writable; `valetkey doctor` checks it.")
         })?;
     }
-    let repositories = directory_names(&run.session.spec.repositories).map(|name| root.join(name)).collect();
-    let git = run.parts.git.with_config(&ready.git_config);
-    Ok(Workspace { root, repositories, git })
-}
-
-/// The branch that a session pushes to; a checked spec always names one.
-pub(crate) fn push_branch(spec: &RepositorySpec) -> &BranchName {
-    spec.push_branch.as_ref().expect("a checked spec names its push branch")
+    Ok(root)
 }
 
 fn make_private(path: &Path) -> io::Result<()> {
@@ -68,10 +82,10 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 /// Each repository's last path segment, with `-2`, `-3` … where that is taken.
-fn directory_names(specs: &[RepositorySpec]) -> impl Iterator<Item = String> {
+fn directory_names<'a>(urls: impl Iterator<Item = &'a RepoUrl>) -> impl Iterator<Item = String> {
     let mut taken = HashSet::new();
-    specs.iter().map(move |spec| {
-        let name = spec.url.name();
+    urls.map(move |url| {
+        let name = url.name();
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         let free = std::iter::once(name.to_owned()).chain(numbered).find(|n| !taken.contains(&n.to_lowercase()));
         let free = free.expect("there is always a higher number");
@@ -80,24 +94,18 @@ fn directory_names(specs: &[RepositorySpec]) -> impl Iterator<Item = String> {
     })
 }
 
-/// Where a repository's work starts from.
-struct Start {
-    branch: Option<BranchName>,
-    commit: Option<ObjectId>,
-}
-
-async fn clone(run: &Run, ready: &Ready, git: &Git, n: usize, folder: &Path) -> Result<Start, Problem> {
-    let spec = &run.session.spec.repositories[n];
-    let provider = ready.integrations[n].provider;
+async fn clone<'a>(run: &Run, git: &Git, target: &'a Target, folder: PathBuf) -> Result<WorkingCopy<'a>, Problem> {
+    let Target { spec, integration, .. } = target;
+    let provider = integration.provider;
     run.log_at(provider, format!("Cloning {}", display_url(&spec.url, provider))).await?;
     let failed = |error: GitError| clone_problem(&error, spec).by(provider);
-    let checkout = clone_with_progress(run, git, spec, provider, folder).await?.map_err(failed)?;
+    let checkout = clone_with_progress(run, git, target, &folder).await?.map_err(failed)?;
     let start = starting_point(&checkout, spec)?;
-    checkout.start_branch(git, start.commit.as_ref(), push_branch(spec)).await.map_err(failed)?;
-    run.parts.gateway.register_checkout(&run.session.id, &spec.url, folder.to_owned());
+    checkout.start_branch(git, start.commit.as_ref(), &spec.push_branch).await.map_err(failed)?;
+    run.parts.gateway.register_checkout(&run.session.id, &spec.url, folder.clone());
     let directory = folder.file_name().unwrap_or_default().display();
     run.log_at(provider, format!("Cloned {} into {directory}", spec.url.path())).await?;
-    Ok(start)
+    Ok(WorkingCopy { target, folder, start })
 }
 
 /// How often a clone that takes long says how far it is.
@@ -107,20 +115,20 @@ const PROGRESS: Duration = Duration::from_secs(2);
 async fn clone_with_progress(
     run: &Run,
     git: &Git,
-    spec: &RepositorySpec,
-    provider: ProviderKind,
+    target: &Target,
     folder: &Path,
 ) -> Result<Result<Checkout, GitError>, Problem> {
+    let url = &target.spec.url;
     let (said, mut latest) = watch::channel(String::new());
-    let mut cloning = pin!(git.clone_repo(&spec.url, folder, move |line| {
+    let mut cloning = pin!(git.clone_repo(url, folder, move |line| {
         said.send_replace(line.to_owned());
     }));
     loop {
         match timeout(PROGRESS, &mut cloning).await {
             Ok(result) => return Ok(result),
             Err(_) => {
-                let line = format!("{}: {}", spec.url.path(), latest.borrow_and_update().trim());
-                run.log_at(provider, line).await?;
+                let line = format!("{}: {}", url.path(), latest.borrow_and_update().trim());
+                run.log_at(target.integration.provider, line).await?;
             }
         }
     }
@@ -137,8 +145,8 @@ fn starting_point(checkout: &Checkout, spec: &RepositorySpec) -> Result<Start, P
         })?;
         return Ok(Start { branch: Some(branch.clone()), commit: Some(commit) });
     }
-    if let Some(commit) = at(push_branch(spec))? {
-        return Ok(Start { branch: spec.push_branch.clone(), commit: Some(commit) });
+    if let Some(commit) = at(&spec.push_branch)? {
+        return Ok(Start { branch: Some(spec.push_branch.clone()), commit: Some(commit) });
     }
     let branch = checkout.default_branch().map_err(|e| checkout_problem(&e.into()))?;
     let commit = branch.as_ref().map(at).transpose()?.flatten();
@@ -172,17 +180,11 @@ mod tests {
 
     #[test]
     fn clashing_names_are_numbered_also_where_only_case_differs() {
-        let specs: Vec<RepositorySpec> =
+        let urls: Vec<RepoUrl> =
             ["https://h.test/a/repo", "https://h.test/b/repo", "https://h.test/c/Repo", "https://h.test/a/repo-2"]
                 .iter()
-                .map(|url| RepositorySpec {
-                    url: url.parse().unwrap(),
-                    branch: None,
-                    push_branch: None,
-                    integration: None,
-                    allow_force: false,
-                })
+                .map(|url| url.parse().unwrap())
                 .collect();
-        assert_eq!(directory_names(&specs).collect::<Vec<_>>(), ["repo", "repo-2", "Repo-3", "repo-2-2"]);
+        assert_eq!(directory_names(urls.iter()).collect::<Vec<_>>(), ["repo", "repo-2", "Repo-3", "repo-2-2"]);
     }
 }

@@ -191,17 +191,18 @@ impl Engine {
         })
     }
 
-    /// Up to `limit` sessions of a project, or of all, newest first, from the one before `before`.
+    /// Up to `limit` of the caller's sessions in a project, or in all, newest first, from the one before `before`.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn sessions(
         &self,
+        owner: &UserId,
         project: Option<&ProjectName>,
         limit: u32,
         before: Option<&SessionId>,
     ) -> Result<Vec<Session>, Problem> {
-        Ok(self.parts.store.sessions_page(project, limit, before).await?)
+        Ok(self.parts.store.sessions_page(owner, project, limit, before).await?)
     }
 
     /// The events of a session behind number `after`, then those to come until it is over.

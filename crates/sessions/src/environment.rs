@@ -46,7 +46,7 @@ pub(crate) fn of_agent(run: &Run, ready: &Ready) -> Vec<(OsString, OsString)> {
     set("VALETKEY_SESSION_ID", run.session.id.as_str());
     set("VALETKEY_PROJECT", run.session.project.as_str());
     tokens(&ready.tokens, &mut set);
-    let (name, email) = author(&ready.integrations[0]);
+    let (name, email) = author(&ready.targets[0].integration);
     for (name, value) in git(&ready.git_config, &name, &email) {
         set(&name, &value);
     }

@@ -13,6 +13,6 @@ pub(crate) async fn run(run: &mut Run) -> Result<(), Problem> {
     run.step(Step::Agent, async |run| agent::work(run, &ready, &workspace).await).await?;
 
     run.enter(Phase::Publishing).await?;
-    run.step(Step::Publish, async |run| publish::commit_and_push(run, &ready, &workspace).await).await?;
+    run.step(Step::Publish, async |run| publish::commit_and_push(run, &workspace).await).await?;
     run.step(Step::Announce, async |run| announce::give_notice(run).await).await
 }

@@ -4,24 +4,35 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use valetkey_gateway::Gateway;
 use valetkey_git::ConfigEntries;
-use valetkey_integrations::{Lease, SessionToken, Wanted};
-use valetkey_model::{
-    Grant, GrantedRepository, Integration, Problem, PushPolicy, RepoUrl, RepositoryRun, RepositorySpec,
-};
-use valetkey_providers::RepositoryAccess;
+use valetkey_integrations::{Lease, SessionToken, TokenCheck, Wanted};
+use valetkey_model::{Grant, GrantedRepository, Integration, Problem, PushPolicy, RepoUrl, RepositorySpec};
 
-use crate::{checkout::push_branch, environment, resolve::Resolved, run::Run};
+use crate::{
+    environment,
+    resolve::{Resolved, Served},
+    run::Run,
+};
 
 /// What the providers agreed to: the session may begin.
 pub(crate) struct Ready {
-    /// Per repository, its integration.
-    pub(crate) integrations: Vec<Integration>,
-    /// Per repository, what the provider says of it.
-    pub(crate) access: Vec<RepositoryAccess>,
+    /// The repositories of the session, in its order; at least one.
+    pub(crate) targets: Vec<Target>,
     /// The credentials of the grant, for the agent's environment.
     pub(crate) tokens: Vec<SessionToken>,
     /// The git configuration that leads to the gateway.
     pub(crate) git_config: ConfigEntries,
+}
+
+/// A repository that the session may push to.
+pub(crate) struct Target {
+    /// Which of the session's repositories it is.
+    pub(crate) index: usize,
+    /// What was asked.
+    pub(crate) spec: RepositorySpec,
+    /// What the session acts with there.
+    pub(crate) integration: Integration,
+    /// The default branch; none while the repository is empty.
+    pub(crate) default_branch: Option<String>,
 }
 
 /// How much longer than the agent's time the grant lasts: cloning before, pushing after.
@@ -29,21 +40,21 @@ const AROUND_THE_AGENT: SignedDuration = SignedDuration::from_hours(2);
 
 /// Asks every provider, in parallel, whether the session will work, and writes the grant if all agree.
 pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<Ready, Problem> {
-    let specs = &run.session.spec.repositories;
-    let questions = specs.iter().zip(&resolved.repositories).map(|(spec, it)| may_push(run, it, spec));
-    let (alive, access) = tokio::join!(tokens_work(run, &resolved.repositories), try_join_all(questions));
+    let Resolved { repositories, others } = resolved;
+    let questions = repositories.iter().map(|served| may_push(run, served));
+    let (alive, targets) = tokio::join!(tokens_work(run, &repositories), try_join_all(questions));
     // A dead token explains everything else that failed with it.
     alive?;
-    let access = access?;
-    let others = usable(run, resolved.others).await?;
+    let targets = targets?;
+    let others = usable(run, others).await?;
 
     let (grant, lease) = run
         .parts
         .integrations
         .grant(Wanted {
             session: run.session.id.clone(),
-            integrations: resolved.repositories.iter().chain(&others).cloned().collect(),
-            repositories: specs.iter().zip(&resolved.repositories).map(|(s, it)| granted(s, it)).collect(),
+            integrations: targets.iter().map(|target| &target.integration).chain(&others).cloned().collect(),
+            repositories: targets.iter().map(granted).collect(),
             ends_at: grant_end(run),
         })
         .await?;
@@ -51,35 +62,40 @@ pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<R
     for name in environment::redact(run, &tokens, &lease) {
         run.log(format!("{name} is too short to be hidden in the log; whatever looks like it is shown")).await?;
     }
-    report(run, &access, &tokens).await?;
-    note(&mut run.session.repositories, &access);
+    report(run, &targets, &tokens).await?;
+    note_default_branches(run, &targets);
     let git_config = git_config(&run.parts.gateway, &lease, &grant);
-    Ok(Ready { integrations: resolved.repositories, access, tokens, git_config })
+    Ok(Ready { targets, tokens, git_config })
 }
 
 /// Each distinct integration is asked once.
-async fn tokens_work(run: &Run, integrations: &[Integration]) -> Result<(), Problem> {
+async fn tokens_work(run: &Run, repositories: &[Served]) -> Result<(), Problem> {
     let mut seen = HashSet::new();
-    let distinct = integrations.iter().filter(|it| seen.insert(it.id.clone()));
-    for answer in join_all(distinct.map(|it| run.parts.integrations.check(it))).await {
-        answer??;
+    let integrations = repositories.iter().map(|served| &served.integration);
+    let distinct = integrations.filter(|it| seen.insert(it.id.clone()));
+    for check in join_all(distinct.map(|it| run.parts.integrations.check(it))).await {
+        if let TokenCheck::Failed(problem) = check? {
+            return Err(problem);
+        }
     }
     Ok(())
 }
 
-async fn may_push(run: &Run, integration: &Integration, spec: &RepositorySpec) -> Result<RepositoryAccess, Problem> {
-    let access = run.parts.integrations.repository(integration, &spec.url).await?;
-    access.require_push().map_err(|e| e.into_problem(integration.provider, &integration.instance_url))
+async fn may_push(run: &Run, served: &Served) -> Result<Target, Problem> {
+    let Served { index, spec, integration } = served.clone();
+    let access = run.parts.integrations.repository(&integration, &spec.url).await?;
+    let access = access.require_push().map_err(|e| e.into_problem(integration.provider, &integration.instance_url))?;
+    Ok(Target { index, spec, integration, default_branch: access.default_branch })
 }
 
 /// Of the integrations that only the environment would get, those that work: a dead one must not stop the session.
 async fn usable(run: &Run, others: Vec<Integration>) -> Result<Vec<Integration>, Problem> {
     let mut usable = Vec::new();
-    let answers = join_all(others.iter().map(|it| run.parts.integrations.check(it))).await;
-    for (integration, answer) in others.into_iter().zip(answers) {
-        match answer? {
-            Ok(()) => usable.push(integration),
-            Err(problem) => {
+    let checks = join_all(others.iter().map(|it| run.parts.integrations.check(it))).await;
+    for (integration, check) in others.into_iter().zip(checks) {
+        match check? {
+            TokenCheck::Passed => usable.push(integration),
+            TokenCheck::Failed(problem) => {
                 let line = format!("'{}' is left out of the environment: {problem}", integration.alias);
                 run.log_at(integration.provider, line).await?;
             }
@@ -88,8 +104,9 @@ async fn usable(run: &Run, others: Vec<Integration>) -> Result<Vec<Integration>,
     Ok(usable)
 }
 
-fn granted(spec: &RepositorySpec, integration: &Integration) -> GrantedRepository {
-    let push = PushPolicy { branch: push_branch(spec).clone(), allow_force: spec.allow_force };
+fn granted(target: &Target) -> GrantedRepository {
+    let Target { spec, integration, .. } = target;
+    let push = PushPolicy { branch: spec.push_branch.clone(), allow_force: spec.allow_force };
     GrantedRepository { url: spec.url.clone(), integration: integration.id.clone(), push }
 }
 
@@ -98,7 +115,7 @@ fn grant_end(run: &Run) -> jiff::Timestamp {
     run.parts.clock.now() + SignedDuration::from_secs(seconds) + AROUND_THE_AGENT
 }
 
-async fn report(run: &Run, access: &[RepositoryAccess], tokens: &[SessionToken]) -> Result<(), Problem> {
+async fn report(run: &Run, targets: &[Target], tokens: &[SessionToken]) -> Result<(), Problem> {
     for SessionToken { integration, token } in tokens {
         let line = format!("Using token {} for user {}", token.family(), integration.account.username);
         run.log_at(integration.provider, line).await?;
@@ -107,21 +124,19 @@ async fn report(run: &Run, access: &[RepositoryAccess], tokens: &[SessionToken])
                 .await?;
         }
     }
-    for (record, access) in run.session.repositories.iter().zip(access) {
-        let branch = access.default_branch.as_deref().unwrap_or("none yet");
-        let line = format!("{}: can read and push, default branch {branch}", record.url.path());
-        match record.provider {
-            Some(provider) => run.log_at(provider, line).await?,
-            None => run.log(line).await?,
-        }
+    for target in targets {
+        let branch = target.default_branch.as_deref().unwrap_or("none yet");
+        let line = format!("{}: can read and push, default branch {branch}", target.spec.url.path());
+        run.log_at(target.integration.provider, line).await?;
     }
     Ok(())
 }
 
-fn note(records: &mut [RepositoryRun], access: &[RepositoryAccess]) {
-    for (record, access) in records.iter_mut().zip(access) {
+fn note_default_branches(run: &mut Run, targets: &[Target]) {
+    for target in targets {
+        let record = &mut run.session.repositories[target.index];
         if record.branch.is_none() {
-            record.branch = access.default_branch.as_deref().and_then(|name| name.parse().ok());
+            record.branch = target.default_branch.as_deref().and_then(|name| name.parse().ok());
         }
     }
 }

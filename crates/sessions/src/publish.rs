@@ -1,22 +1,22 @@
-use valetkey_git::{Author, Checkout, GitError, PublishOptions, PushOutcome};
-use valetkey_model::{ObjectId, Problem, ProblemCode, ProviderKind};
+use valetkey_git::{Author, Checkout, Git, GitError, PublishOptions, PushOutcome};
+use valetkey_model::{BranchName, ObjectId, Problem, ProblemCode, ProviderKind};
 use valetkey_providers::PullRequestDraft;
 
 use crate::{
-    checkout::{Workspace, checkout_problem, push_branch},
+    checkout::{WorkingCopy, Workspace, checkout_problem},
     environment,
-    preflight::Ready,
+    preflight::Target,
     run::Run,
 };
 
 /// Per repository: commits what the agent left uncommitted, pushes what is new, opens the pull request where asked.
 ///
 /// Every repository is tried, so that one refusal does not hold back the others; the first refusal is the result.
-pub(crate) async fn commit_and_push(run: &mut Run, ready: &Ready, workspace: &Workspace) -> Result<(), Problem> {
+pub(crate) async fn commit_and_push(run: &mut Run, workspace: &Workspace<'_>) -> Result<(), Problem> {
     let mut first_problem = None;
-    for n in 0..workspace.repositories.len() {
-        if let Err(problem) = publish(run, ready, workspace, n).await {
-            run.log_at(ready.integrations[n].provider, &problem.detail).await?;
+    for copy in &workspace.copies {
+        if let Err(problem) = publish(run, &workspace.git, copy).await {
+            run.log_at(copy.target.integration.provider, &problem.detail).await?;
             first_problem.get_or_insert(problem);
         }
         run.save().await?;
@@ -24,47 +24,49 @@ pub(crate) async fn commit_and_push(run: &mut Run, ready: &Ready, workspace: &Wo
     first_problem.map_or(Ok(()), Err)
 }
 
-async fn publish(run: &mut Run, ready: &Ready, workspace: &Workspace, n: usize) -> Result<(), Problem> {
-    let Some(commit) = commit(run, ready, workspace, n).await? else {
-        let path = run.session.repositories[n].url.path().to_owned();
-        return run.log_at(ready.integrations[n].provider, format!("{path}: nothing changed")).await;
+async fn publish(run: &mut Run, git: &Git, copy: &WorkingCopy<'_>) -> Result<(), Problem> {
+    let Some(commit) = commit(run, git, copy).await? else {
+        let Target { spec, integration, .. } = copy.target;
+        return run.log_at(integration.provider, format!("{}: nothing changed", spec.url.path())).await;
     };
-    push(run, ready, workspace, n, commit).await?;
+    push(run, git, copy, commit).await?;
     if run.session.spec.pull_request {
-        open_pull_request(run, ready, n).await?;
+        open_pull_request(run, copy.target).await?;
     }
     Ok(())
 }
 
 /// The commit to push, if there is anything new.
-async fn commit(run: &Run, ready: &Ready, workspace: &Workspace, n: usize) -> Result<Option<ObjectId>, Problem> {
-    let (record, provider) = (&run.session.repositories[n], ready.integrations[n].provider);
-    let (name, email) = environment::author(&ready.integrations[n]);
+async fn commit(run: &Run, git: &Git, copy: &WorkingCopy<'_>) -> Result<Option<ObjectId>, Problem> {
+    let Target { spec, integration, .. } = copy.target;
+    let (path, provider) = (spec.url.path(), integration.provider);
+    let (name, email) = environment::author(integration);
     let options =
         PublishOptions { author: Author::new(&name, &email), message: message(run), at: Some(run.parts.clock.now()) };
     let unusable = |error: GitError| {
         let mut problem = checkout_problem(&error).by(provider);
-        problem.detail = format!("What the agent left in {} can't be committed: {}", record.url.path(), problem.detail);
+        problem.detail = format!("What the agent left in {path} can't be committed: {}", problem.detail);
         problem
     };
-    let checkout = Checkout::open(&workspace.repositories[n]).map_err(|e| unusable(e.into()))?;
-    let published = checkout.publish(&workspace.git, &options).await.map_err(unusable)?;
+    let checkout = Checkout::open(&copy.folder).map_err(|e| unusable(e.into()))?;
+    let published = checkout.publish(git, &options).await.map_err(unusable)?;
     for folder in &published.left_out {
-        let line = format!("{}: {folder} is a repository of its own and was left out", record.url.path());
+        let line = format!("{path}: {folder} is a repository of its own and was left out");
         run.log_at(provider, line).await?;
     }
     if published.committed_by_us {
         let files = published.changed_files;
         let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-        let line = format!("{}: committed what the agent left uncommitted ({files})", record.url.path());
+        let line = format!("{path}: committed what the agent left uncommitted ({files})");
         run.log_at(provider, line).await?;
     }
-    Ok(published.head.filter(|head| Some(head) != record.base_commit.as_ref()))
+    Ok(published.head.filter(|head| Some(head) != copy.start.commit.as_ref()))
 }
 
-async fn push(run: &mut Run, ready: &Ready, workspace: &Workspace, n: usize, commit: ObjectId) -> Result<(), Problem> {
-    let (spec, provider) = (run.session.spec.repositories[n].clone(), ready.integrations[n].provider);
-    let (branch, folder) = (push_branch(&spec), &workspace.repositories[n]);
+async fn push(run: &mut Run, git: &Git, copy: &WorkingCopy<'_>, commit: ObjectId) -> Result<(), Problem> {
+    let WorkingCopy { target, folder, .. } = copy;
+    let (spec, provider) = (&target.spec, target.integration.provider);
+    let branch = &spec.push_branch;
     run.log_at(provider, format!("Pushing to {branch}")).await?;
     let refused = |why: String| {
         Problem::new(ProblemCode::PushRefused, why)
@@ -72,12 +74,12 @@ async fn push(run: &mut Run, ready: &Ready, workspace: &Workspace, n: usize, com
             .remedy(format!("The work is kept, committed, in {}.", folder.display()))
     };
     let checkout = Checkout::open(folder).map_err(|e| refused(checkout_problem(&e.into()).detail))?;
-    match checkout.push(&workspace.git, &commit, &spec.url, branch, spec.allow_force).await {
+    match checkout.push(git, &commit, &spec.url, branch, spec.allow_force).await {
         Ok(PushOutcome::Pushed | PushOutcome::UpToDate) => {}
         Ok(PushOutcome::Refused { reason, message }) => return Err(refused(refusal(provider, &reason, &message))),
         Err(error) => return Err(refused(checkout_problem(&error).detail)),
     }
-    let record = &mut run.session.repositories[n];
+    let record = &mut run.session.repositories[target.index];
     let url = spec.url.branch_url(provider, branch);
     record.branch_url = Some(url.clone());
     record.commit = Some(commit);
@@ -90,22 +92,21 @@ fn refusal(provider: ProviderKind, reason: &str, message: &str) -> String {
     if message.is_empty() { text } else { format!("{text}\n{message}") }
 }
 
-async fn open_pull_request(run: &mut Run, ready: &Ready, n: usize) -> Result<(), Problem> {
-    let record = &run.session.repositories[n];
-    let (Some(head), Some(base)) = (record.push_branch.clone(), ready.access[n].default_branch.clone()) else {
+async fn open_pull_request(run: &mut Run, target: &Target) -> Result<(), Problem> {
+    let Target { index, spec, integration, default_branch } = target;
+    let Some(default_branch) = default_branch else {
         return Ok(());
     };
-    let base = run.session.spec.repositories[n].branch.as_ref().map_or(base, |b| b.as_str().to_owned());
     let draft = PullRequestDraft {
-        head: head.as_str().to_owned(),
-        base,
+        head: spec.push_branch.as_str().to_owned(),
+        base: spec.branch.as_ref().map_or(default_branch.as_str(), BranchName::as_str).to_owned(),
         title: title(&run.session.spec.task),
         body: message_body(run),
     };
-    let opened = run.parts.integrations.open_pull_request(&ready.integrations[n], &record.url.clone(), &draft).await?;
+    let opened = run.parts.integrations.open_pull_request(integration, &spec.url, &draft).await?;
     let word = if opened.created { "Opened" } else { "Found open" };
-    run.log_at(ready.integrations[n].provider, format!("{word}: {}", opened.url)).await?;
-    run.session.repositories[n].pull_request_url = Some(opened.url);
+    run.log_at(integration.provider, format!("{word}: {}", opened.url)).await?;
+    run.session.repositories[*index].pull_request_url = Some(opened.url);
     Ok(())
 }
 

@@ -1,47 +1,54 @@
-use valetkey_model::{Integration, Problem, ProblemCode, ProviderKind};
+use valetkey_model::{Integration, Problem, ProblemCode, ProviderKind, RepositorySpec};
 
 use crate::run::Run;
 
 /// Which integration serves what.
 pub(crate) struct Resolved {
-    /// Per repository of the session, in its order.
-    pub(crate) repositories: Vec<Integration>,
+    /// The repositories of the session, in its order.
+    pub(crate) repositories: Vec<Served>,
     /// For the environment: one per connected provider that none of the repositories uses.
     pub(crate) others: Vec<Integration>,
+}
+
+/// A repository and the integration that serves it.
+#[derive(Clone)]
+pub(crate) struct Served {
+    /// Which of the session's repositories it is.
+    pub(crate) index: usize,
+    /// What was asked.
+    pub(crate) spec: RepositorySpec,
+    /// What the session acts with there.
+    pub(crate) integration: Integration,
 }
 
 /// Decides, per repository, which integration serves it, and notes why.
 pub(crate) async fn choose_integrations(run: &mut Run) -> Result<Resolved, Problem> {
     let mut repositories = Vec::new();
-    for n in 0..run.session.repositories.len() {
-        let spec = &run.session.spec.repositories[n];
-        let resolved = run
-            .parts
-            .integrations
-            .resolve(
-                &run.session.owner,
-                &run.session.project,
-                None,
-                Some(spec.url.instance()),
-                spec.integration.as_ref(),
-            )
-            .await?;
-        let record = &mut run.session.repositories[n];
-        record.provider = Some(resolved.integration.provider);
-        record.integration = Some(resolved.integration.id.clone());
-        record.integration_reason = Some(resolved.reason.clone());
-        let line = format!("{}: {}", record.url.path(), resolved.reason);
-        run.log_at(resolved.integration.provider, line).await?;
-        repositories.push(resolved.integration);
+    for (index, spec) in run.session.spec.repositories.clone().into_iter().enumerate() {
+        let integration = choose(run, index, &spec).await?;
+        repositories.push(Served { index, spec, integration });
     }
     let others = choose_others(run, &repositories).await?;
     Ok(Resolved { repositories, others })
 }
 
-async fn choose_others(run: &Run, repositories: &[Integration]) -> Result<Vec<Integration>, Problem> {
+async fn choose(run: &mut Run, index: usize, spec: &RepositorySpec) -> Result<Integration, Problem> {
+    let (owner, project) = (&run.session.owner, &run.session.project);
+    let (instance, named) = (Some(spec.url.instance()), spec.integration.as_ref());
+    let resolved = run.parts.integrations.resolve(owner, project, None, instance, named).await?;
+    let record = &mut run.session.repositories[index];
+    record.provider = Some(resolved.integration.provider);
+    record.integration = Some(resolved.integration.id.clone());
+    record.integration_reason = Some(resolved.reason.clone());
+    let line = format!("{}: {}", spec.url.path(), resolved.reason);
+    run.log_at(resolved.integration.provider, line).await?;
+    Ok(resolved.integration)
+}
+
+async fn choose_others(run: &Run, repositories: &[Served]) -> Result<Vec<Integration>, Problem> {
     let mut others = Vec::new();
     for provider in ProviderKind::ALL {
-        if repositories.iter().any(|i| i.provider == provider) {
+        if repositories.iter().any(|served| served.integration.provider == provider) {
             continue;
         }
         let (owner, project) = (&run.session.owner, &run.session.project);

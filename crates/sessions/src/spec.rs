@@ -116,7 +116,7 @@ impl NewRepository {
         RepositorySpec {
             url: self.url,
             branch: self.branch,
-            push_branch: Some(self.push_branch.unwrap_or_else(|| branch_of(id))),
+            push_branch: self.push_branch.unwrap_or_else(|| branch_of(id)),
             integration: self.integration,
             allow_force: self.allow_force,
         }
@@ -147,7 +147,7 @@ mod tests {
         let spec = ask(serde_json::json!({"task": "t", "repositories": [{"url": "git@gitlab.com:a/b.git"}]})).unwrap();
         assert_eq!(spec.agent, ["agent"]);
         assert_eq!(spec.timeout_seconds, 3600);
-        assert_eq!(spec.repositories[0].push_branch.as_ref().unwrap().as_str(), "valetkey/0123456789ab");
+        assert_eq!(spec.repositories[0].push_branch.as_str(), "valetkey/0123456789ab");
     }
 
     #[test]

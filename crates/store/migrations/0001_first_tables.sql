@@ -55,7 +55,7 @@ CREATE TABLE sessions (
     details        TEXT   NOT NULL,
     CHECK (finished = CASE WHEN phase IN ('Completed', 'Failed', 'Stopped') THEN 1 ELSE 0 END)
 );
-CREATE INDEX sessions_of_project ON sessions (project, id);
+CREATE INDEX sessions_of_owner ON sessions (owner, id);
 CREATE INDEX sessions_unfinished ON sessions (engine, id) WHERE finished = 0;
 
 CREATE TABLE events (

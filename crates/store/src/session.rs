@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use valetkey_model::{
-    EngineId, Phase, PhaseTimes, Problem, ProjectName, RepositoryRun, Session, SessionId, SessionSpec,
+    EngineId, Phase, PhaseTimes, Problem, ProjectName, RepositoryRun, Session, SessionId, SessionSpec, UserId,
 };
 
 use crate::{
@@ -70,12 +70,13 @@ impl Store {
         row.as_ref().map(session).transpose()
     }
 
-    /// Up to `limit` sessions, of one project or all, the newest first, from the one before `before`.
+    /// Up to `limit` sessions of a person, of one project or all, the newest first, from the one before `before`.
     ///
     /// # Errors
     /// When the database does not answer or a record is damaged.
     pub async fn sessions_page(
         &self,
+        owner: &UserId,
         project: Option<&ProjectName>,
         limit: u32,
         before: Option<&SessionId>,
@@ -83,14 +84,15 @@ impl Store {
         let before = before.map_or(AFTER_ALL_IDS, SessionId::as_str);
         let query = match project {
             None => sqlx::query(
-                "SELECT id, project, owner, phase, details FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2",
+                "SELECT id, project, owner, phase, details FROM sessions WHERE owner = $1 AND id < $2 \
+                 ORDER BY id DESC LIMIT $3",
             ),
             Some(_) => sqlx::query(
-                "SELECT id, project, owner, phase, details FROM sessions WHERE id < $1 AND project = $3 \
-                 ORDER BY id DESC LIMIT $2",
+                "SELECT id, project, owner, phase, details FROM sessions WHERE owner = $1 AND id < $2 AND project = $4 \
+                 ORDER BY id DESC LIMIT $3",
             ),
         };
-        let query = query.bind(before).bind(i64::from(limit));
+        let query = query.bind(owner.as_str()).bind(before).bind(i64::from(limit));
         let query = match project {
             None => query,
             Some(project) => query.bind(project.as_str()),

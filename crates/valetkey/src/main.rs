@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(problem) => {
             output::fail(format, &problem);
-            ExitCode::from(problem.code.run_exit_code())
+            ExitCode::from(problem.code.exit_code())
         }
     }
 }

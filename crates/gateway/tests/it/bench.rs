@@ -1,11 +1,15 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use jiff::SignedDuration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use valetkey_gateway::Gateway;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use valetkey_gateway::{Gateway, Timing};
 use valetkey_git::{ConfigEntries, Git};
 use valetkey_integrations::{Lease, Wanted};
 use valetkey_model::{
@@ -55,8 +59,7 @@ impl Bench {
     pub(crate) async fn with(forge: ForgeBed, allow_force: bool) -> Self {
         let bed = Testbed::new(&[&forge]).await;
         let integration = bed.connect(&forge).await;
-        let git = Git::new(bed.folder.path().join("git")).unwrap();
-        let gateway = Gateway::start(bed.integrations.clone(), bed.http.clone(), git).await.unwrap();
+        let gateway = start_gateway(&bed).await;
         let (session, lease) = grant(&bed, &integration, forge.url(), allow_force).await;
         Self { bed, forge, gateway, integration, session, lease }
     }
@@ -72,34 +75,26 @@ impl Bench {
     }
 
     pub(crate) async fn git_with(&self, config: &ConfigEntries, folder: &Path, arguments: &[&str]) -> Said {
-        let mut command = Command::new("git");
-        command.args(arguments).current_dir(folder).env_clear().envs(config.to_env());
-        command.env("PATH", std::env::var("PATH").unwrap()).env("HOME", self.bed.folder.path());
-        for (name, value) in [("GIT_TERMINAL_PROMPT", "0"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("LC_ALL", "C")] {
-            command.env(name, value);
-        }
-        for role in ["AUTHOR", "COMMITTER"] {
-            command.env(format!("GIT_{role}_NAME"), "Agent").env(format!("GIT_{role}_EMAIL"), "agent@example.test");
-        }
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        Said { ok: output.status.success(), text }
+        git(self.bed.folder.path(), config, folder, arguments).await
     }
 
     /// Sends one bare request with the lease, as no git would; its status and the whole answer.
     pub(crate) async fn raw(&self, method: &str, rest: &str, body: &[u8]) -> (u16, String) {
+        answer(self.begin(method, rest, body, body.len()).await).await
+    }
+
+    /// The same, with only the beginning of a body that is as long as this.
+    pub(crate) async fn begin(&self, method: &str, rest: &str, beginning: &[u8], length: usize) -> TcpStream {
         let (address, lease) = (self.gateway.local_addr(), self.lease.as_path_segment());
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let service = rest.rsplit('/').next().unwrap();
         let head = format!(
-            "{method} /{lease}/{rest} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
+            "{method} /{lease}/{rest} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/x-{service}-request\r\nContent-Length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(body).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+        stream.write_all(beginning).await.unwrap();
+        stream
     }
 
     /// A clone of the repository, known to the gateway as the session's checkout.
@@ -115,6 +110,44 @@ impl Bench {
         std::fs::write(folder.join(file), content).unwrap();
         self.git(folder, &["add", "--all"]).await.ok();
         self.git(folder, &["commit", "-q", "-m", file]).await.ok();
+    }
+}
+
+/// What comes until the connection ends: the status and the whole answer.
+pub(crate) async fn answer(mut stream: TcpStream) -> (u16, String) {
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+}
+
+/// Runs git in `folder` with nothing but this configuration.
+pub(crate) async fn git(home: &Path, config: &ConfigEntries, folder: &Path, arguments: &[&str]) -> Said {
+    let mut command = Command::new("git");
+    command.args(arguments).current_dir(folder).env_clear().envs(config.to_env());
+    command.env("PATH", std::env::var("PATH").unwrap()).env("HOME", home);
+    for (name, value) in [("GIT_TERMINAL_PROMPT", "0"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("LC_ALL", "C")] {
+        command.env(name, value);
+    }
+    for role in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{role}_NAME"), "Agent").env(format!("GIT_{role}_EMAIL"), "agent@example.test");
+    }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Said { ok: output.status.success(), text }
+}
+
+/// A gateway that soon notices what was taken away, and checks a refused credential once.
+pub(crate) async fn start_gateway(bed: &Testbed) -> Gateway {
+    let git = Git::new(bed.folder.path().join("git")).unwrap();
+    let timing = Timing { revocation: Duration::from_millis(50), recheck: Duration::from_secs(3600) };
+    Gateway::start_with(bed.integrations.clone(), bed.http.clone(), git, timing).await.unwrap()
+}
+
+/// Comes back once `condition` holds; the test hangs if it never does.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

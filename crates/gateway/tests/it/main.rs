@@ -4,3 +4,4 @@
 mod bench;
 mod pull;
 mod push;
+mod revoked;

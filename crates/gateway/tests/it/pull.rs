@@ -3,7 +3,7 @@ use valetkey_model::{IntegrationRef, Status, UserId};
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{Surface, Switch, TokenState};
 
-use crate::bench::{Bench, grant};
+use crate::bench::{Bench, grant, until};
 
 #[tokio::test]
 async fn a_clone_carries_the_credential_upstream_and_nowhere_else() {
@@ -116,6 +116,22 @@ async fn a_dead_token_is_told_and_becomes_the_status() {
     // The check after a refusal runs beside the answer; asking for it again leads to the same status.
     let status = bench.bed.integrations.test(&UserId::admin(), &which).await.unwrap().status(jiff::Timestamp::MIN).0;
     assert_eq!(status, Status::Disconnected);
+}
+
+#[tokio::test]
+async fn a_dead_token_that_is_used_over_and_over_is_checked_once() {
+    let bench = Bench::new().await;
+    let checks = || bench.forge.twin.journal().iter().filter(|r| r.path == "/api/v4/user").count();
+    let before = checks();
+    bench.forge.twin.set_token_state(&bench.forge.token, TokenState::Revoked);
+    let (host, path) = (bench.forge.url().instance().authority(), bench.forge.path);
+    let rest = format!("http/{host}/{path}.git/info/refs?service=git-upload-pack");
+    assert_eq!(bench.raw("GET", &rest, b"").await.0, 403);
+    until(|| checks() > before).await;
+    for _ in 0..20 {
+        assert_eq!(bench.raw("GET", &rest, b"").await.0, 403);
+    }
+    assert_eq!(checks(), before + 1);
 }
 
 #[tokio::test]

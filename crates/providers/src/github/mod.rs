@@ -14,6 +14,7 @@ use valetkey_seal::Secret;
 use crate::{
     Access, BranchInfo, CatalogueEntry, Checked, Provider, ProviderError, PullRequest, PullRequestDraft,
     RepositoryAccess,
+    account::Described,
     api::{Answer, Api},
     catalogue::{fields, scope_set},
     token,
@@ -78,7 +79,7 @@ impl Provider for GitHub {
         let scopes = answer.header("x-oauth-scopes").map(wire::scope_list);
         let (missing_scopes, notes) = judge(scopes.as_deref());
         Ok(Checked {
-            account: account(user, at.instance),
+            account: account(&user, at.instance),
             granted_scopes: scopes.unwrap_or_default(),
             expires_at: answer
                 .header("github-authentication-token-expiration")
@@ -119,7 +120,7 @@ impl Provider for GitHub {
             return Err(ProviderError::PullRequestRefused { said });
         }
         let opened: Pull = answer.or_refusal(|answer| repository_refusal(&api, answer, repo))?.json()?;
-        Ok(PullRequest { url: opened.html_url, created: true })
+        Ok(PullRequest { url: opened.page(&api, repo), created: true })
     }
 
     async fn branches(&self, at: Access<'_>, repo: &RepoUrl) -> Result<Vec<BranchInfo>, ProviderError> {
@@ -163,16 +164,15 @@ async fn ask_repository(api: &Api<'_>, repo: &RepoUrl) -> Result<(Answer, Reposi
 }
 
 /// Who commits: where GitHub hides the address, the one that it keeps for that.
-fn account(user: User, instance: &InstanceUrl) -> Account {
-    let given = |text: &String| !text.is_empty();
+fn account(user: &User, instance: &InstanceUrl) -> Account {
     let hidden = (*instance == InstanceUrl::github_com())
         .then(|| format!("{}+{}@users.noreply.github.com", user.id, user.login));
-    Account {
-        id: user.id.to_string(),
-        email: user.email.filter(given).or(hidden),
-        name: user.name.filter(given),
-        username: user.login,
-    }
+    Account::from(Described {
+        id: user.id,
+        username: &user.login,
+        name: user.name.as_deref(),
+        emails: &[user.email.as_deref(), hidden.as_deref()],
+    })
 }
 
 /// What a classic token lacks, and what to know of any token.
@@ -218,5 +218,5 @@ async fn existing(
     let answer = api.get(path, &query).await?;
     let open: Vec<Pull> = answer.or_refusal(|answer| repository_refusal(api, answer, repo))?.json()?;
     let first = open.into_iter().next().ok_or(ProviderError::PullRequestRefused { said })?;
-    Ok(PullRequest { url: first.html_url, created: false })
+    Ok(PullRequest { url: first.page(api, repo), created: false })
 }

@@ -2,7 +2,7 @@ use valetkey_model::{InstanceUrl, Problem, ProblemCode, ProviderKind};
 
 use crate::{
     BranchInfo, Checked, Provider, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict,
-    testing::{Fixture, NOW, Seen, answer, json, now},
+    testing::{FOREIGN_PAGES, Fixture, NOW, Seen, answer, json, now},
 };
 
 use super::{GitHub, account, api_base, wire};
@@ -126,10 +126,19 @@ mod check {
         }
     }
 
+    #[tokio::test]
+    async fn what_can_not_be_seen_in_a_name_is_taken_out() {
+        let user = r#"{"login":"octo\u0000cat","id":1,"name":"The \u202eOctocat\n","email":"octo\u200b@cat.test"}"#;
+        let account = GitHub.check(refusing(json(200, "", user)).await.at()).await.unwrap().account;
+        assert_eq!(account.username, "octocat");
+        assert_eq!((account.name.as_deref(), account.email.as_deref()), (Some("The Octocat"), Some("octo@cat.test")));
+    }
+
     #[test]
     fn a_hidden_address_is_replaced_by_githubs_own_and_only_there() {
-        let user = |email: &str| serde_json::from_str(&USER.replace(r#""octo@cat.test""#, email)).unwrap();
-        let email = |email: &str, instance: &InstanceUrl| account(user(email), instance).email;
+        let user =
+            |email: &str| -> wire::User { serde_json::from_str(&USER.replace(r#""octo@cat.test""#, email)).unwrap() };
+        let email = |email: &str, instance: &InstanceUrl| account(&user(email), instance).email;
         let hidden = Some("583231+octocat@users.noreply.github.com".to_owned());
         assert_eq!(email("null", &InstanceUrl::github_com()), hidden);
         assert_eq!(email(r#""""#, &InstanceUrl::github_com()), hidden);
@@ -418,13 +427,17 @@ mod pull_requests {
         GitHub.open_pull_request(forge.at(), &forge.server.repo("octo/app"), &draft).await
     }
 
+    fn pull(number: u64, page: &str) -> String {
+        serde_json::json!({ "number": number, "html_url": page }).to_string()
+    }
+
     const DUPLICATE: &str = r#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","code":"custom",
         "message":"A pull request already exists for octo:feature/x."}]}"#;
 
     #[tokio::test]
     async fn are_opened() {
-        let forge = forge(|_| json(201, "", r#"{"number":3,"html_url":"https://h.test/octo/app/pull/3"}"#)).await;
-        let url = "https://h.test/octo/app/pull/3".to_owned();
+        let forge = forge(|seen| json(201, "", &pull(3, &seen.fill_in("ORIGIN/octo/renamed/pull/3")))).await;
+        let url = format!("{}/octo/renamed/pull/3", forge.server.instance);
         assert_eq!(open(&forge).await, Ok(PullRequest { url, created: true }));
         let seen = &forge.server.requests()[0];
         assert_eq!(seen.line, "POST /api/v3/repos/octo/app/pulls");
@@ -437,12 +450,22 @@ mod pull_requests {
         let forge = forge(|seen| match seen.line.as_str() {
             "POST /api/v3/repos/octo/app/pulls" => json(422, "", DUPLICATE),
             "GET /api/v3/repos/octo/app/pulls?state=open&head=octo%3Afeature%2Fx&base=main" => {
-                json(200, "", r#"[{"number":2,"html_url":"the open one"}]"#)
+                json(200, "", &format!("[{}]", pull(2, "https://evil.test/octo/app/pull/2")))
             }
             other => panic!("{other}"),
         })
         .await;
-        assert_eq!(open(&forge).await, Ok(PullRequest { url: "the open one".into(), created: false }));
+        let url = format!("{}/octo/app/pull/2", forge.server.instance);
+        assert_eq!(open(&forge).await, Ok(PullRequest { url, created: false }));
+    }
+
+    #[tokio::test]
+    async fn lead_to_a_page_of_this_github_whatever_it_says() {
+        for stated in FOREIGN_PAGES {
+            let forge = forge(|seen| json(201, "", &pull(3, &seen.fill_in(stated)))).await;
+            let url = format!("{}/octo/app/pull/3", forge.server.instance);
+            assert_eq!(open(&forge).await, Ok(PullRequest { url, created: true }), "{stated:?}");
+        }
     }
 
     #[tokio::test]

@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, fmt::strtime, tz::TimeZone};
 use serde::Deserialize;
+use valetkey_model::RepoUrl;
 
-use crate::BranchInfo;
+use crate::{BranchInfo, api::Api};
 
 #[derive(Deserialize)]
 pub(super) struct User {
@@ -32,7 +33,14 @@ pub(super) struct Permissions {
 
 #[derive(Deserialize)]
 pub(super) struct Pull {
-    pub(super) html_url: String,
+    number: u64,
+    html_url: String,
+}
+
+impl Pull {
+    pub(super) fn page(&self, api: &Api<'_>, repo: &RepoUrl) -> String {
+        api.page(&self.html_url, format!("{}/pull/{}", repo.browse_url(), self.number))
+    }
 }
 
 #[derive(Deserialize)]

@@ -130,7 +130,7 @@ impl Provider for GitLab {
             return Err(ProviderError::PullRequestRefused { said: answer.said() });
         }
         let opened: MergeRequest = answer.or_refusal(|answer| project_refusal(&api, answer, repo))?.json()?;
-        Ok(PullRequest { url: opened.web_url, created: true })
+        Ok(PullRequest { url: opened.page(&api, repo), created: true })
     }
 
     async fn branches(&self, at: Access<'_>, repo: &RepoUrl) -> Result<Vec<BranchInfo>, ProviderError> {
@@ -221,5 +221,5 @@ async fn existing(
     // A fork's branch may have the same name.
     let own = open.into_iter().find(|request| request.source_project_id == request.target_project_id);
     let own = own.ok_or_else(|| ProviderError::PullRequestRefused { said: refused.said() })?;
-    Ok(PullRequest { url: own.web_url, created: false })
+    Ok(PullRequest { url: own.page(api, repo), created: false })
 }

@@ -3,7 +3,7 @@ use valetkey_model::{Account, Problem, ProblemCode, ProviderKind};
 use crate::{
     BranchInfo, CallError, Checked, Http, Provider, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess,
     Verdict, Why,
-    testing::{Fixture, Seen, answer, json},
+    testing::{FOREIGN_PAGES, Fixture, Seen, answer, json},
 };
 
 use super::GitLab;
@@ -76,6 +76,15 @@ mod form {
 
 mod check {
     use super::*;
+
+    #[tokio::test]
+    async fn what_can_not_be_seen_in_a_name_is_taken_out() {
+        let user = r#"{"id":42,"username":"jo\u0000hn","name":"John \u202eDoe\n","commit_email":"\u0007","email":"j@x\u200b.test"}"#;
+        let checked = check_with(json(200, "", user), json(200, "", &token_info(r#"["api"]"#, "null"))).await;
+        let account = checked.unwrap().account;
+        assert_eq!(account.username, "john");
+        assert_eq!((account.name.as_deref(), account.email.as_deref()), (Some("John Doe"), Some("j@x.test")));
+    }
 
     #[tokio::test]
     async fn says_who_with_which_scopes_and_until_when() {
@@ -476,6 +485,10 @@ mod merge_requests {
         }
     }
 
+    fn request(number: u64, page: &str) -> String {
+        serde_json::json!({ "iid": number, "web_url": page }).to_string()
+    }
+
     const DUPLICATE: &str = r#"{"message":["Another open merge request already exists for this source branch: !5"]}"#;
 
     async fn open(forge: &Fixture) -> Result<PullRequest, ProviderError> {
@@ -484,9 +497,9 @@ mod merge_requests {
 
     #[tokio::test]
     async fn are_opened() {
-        let forge =
-            forge(|_| json(201, "", r#"{"iid":6,"web_url":"https://g.test/team/repo/-/merge_requests/6"}"#)).await;
-        let url = "https://g.test/team/repo/-/merge_requests/6".to_owned();
+        let stated = |seen: &Seen| request(6, &seen.fill_in("ORIGIN/team/renamed/-/merge_requests/6"));
+        let forge = forge(move |seen| json(201, "", &stated(seen))).await;
+        let url = format!("{}/team/renamed/-/merge_requests/6", forge.server.instance);
         assert_eq!(open(&forge).await, Ok(PullRequest { url, created: true }));
         let seen = &forge.server.requests()[0];
         assert_eq!(seen.line, "POST /api/v4/projects/team%2Frepo/merge_requests");
@@ -509,7 +522,17 @@ mod merge_requests {
             other => panic!("{other}"),
         })
         .await;
-        assert_eq!(open(&forge).await, Ok(PullRequest { url: "own".into(), created: false }));
+        let url = format!("{}/team/repo/-/merge_requests/5", forge.server.instance);
+        assert_eq!(open(&forge).await, Ok(PullRequest { url, created: false }));
+    }
+
+    #[tokio::test]
+    async fn lead_to_a_page_of_this_gitlab_whatever_it_says() {
+        for stated in FOREIGN_PAGES {
+            let forge = forge(|seen| json(201, "", &request(6, &seen.fill_in(stated)))).await;
+            let url = format!("{}/team/repo/-/merge_requests/6", forge.server.instance);
+            assert_eq!(open(&forge).await, Ok(PullRequest { url, created: true }), "{stated:?}");
+        }
     }
 
     #[tokio::test]
@@ -565,11 +588,37 @@ mod branches {
         assert_eq!(error, ProviderError::RepositoryNotFound { path: "team/repo".into() });
     }
 
+    async fn list(page: String, headers: &'static str) -> (Result<usize, ProviderError>, usize) {
+        let forge = forge(move |_| json(200, headers, &page)).await;
+        let listed = GitLab.branches(forge.at(), &forge.server.repo("team/repo")).await;
+        (listed.map(|all| all.len()), forge.server.requests().len())
+    }
+
+    fn page_of(entries: usize) -> String {
+        format!("[{}]", vec![r#"{"name":"b","commit":{"id":"a"}}"#; entries].join(","))
+    }
+
+    const ANOTHER_PAGE: &str = "x-next-page: 9";
+
     #[tokio::test]
-    async fn without_end_are_given_up() {
-        let forge = forge(|_| json(200, "x-next-page: 9", "[]")).await;
-        let error = GitLab.branches(forge.at(), &forge.server.repo("team/repo")).await.unwrap_err();
-        assert_eq!(error.code(), ProblemCode::NotTheProvider);
+    async fn on_pages_without_end_are_given_up() {
+        let most = "1,000 pages";
+        assert_eq!(list("[]".to_owned(), ANOTHER_PAGE).await, (Err(ProviderError::ListingTooLong { most }), 1000));
+    }
+
+    #[tokio::test]
+    async fn in_their_ten_thousands_are_given_up() {
+        let most = "20,000 entries";
+        assert_eq!(list(page_of(20_000), "").await, (Ok(20_000), 1));
+        assert_eq!(list(page_of(20_001), "").await, (Err(ProviderError::ListingTooLong { most }), 1));
+        assert_eq!(list(page_of(9_000), ANOTHER_PAGE).await, (Err(ProviderError::ListingTooLong { most }), 3));
+    }
+
+    #[tokio::test]
+    async fn on_huge_pages_are_given_up() {
+        let most = "32 MiB";
+        let page = format!("[{}]", " ".repeat((4 << 20) - 2));
+        assert_eq!(list(page, ANOTHER_PAGE).await, (Err(ProviderError::ListingTooLong { most }), 9));
     }
 }
 

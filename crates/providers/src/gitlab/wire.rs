@@ -2,10 +2,10 @@
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
-use valetkey_model::Account;
+use valetkey_model::{Account, RepoUrl};
 
 use super::LEAST_SCOPES;
-use crate::BranchInfo;
+use crate::{BranchInfo, account::Described, api::Api};
 
 #[derive(Deserialize)]
 pub(super) struct User {
@@ -19,9 +19,12 @@ pub(super) struct User {
 
 impl From<User> for Account {
     fn from(user: User) -> Self {
-        let given = |text: &String| !text.is_empty();
-        let email = [user.commit_email, user.public_email, user.email].into_iter().flatten().find(given);
-        Self { id: user.id.to_string(), username: user.username, name: user.name.filter(given), email }
+        Self::from(Described {
+            id: user.id,
+            username: &user.username,
+            name: user.name.as_deref(),
+            emails: &[user.commit_email.as_deref(), user.public_email.as_deref(), user.email.as_deref()],
+        })
     }
 }
 
@@ -81,9 +84,16 @@ impl Project {
 
 #[derive(Deserialize)]
 pub(super) struct MergeRequest {
-    pub(super) web_url: String,
+    iid: u64,
+    web_url: String,
     pub(super) source_project_id: Option<u64>,
     pub(super) target_project_id: Option<u64>,
+}
+
+impl MergeRequest {
+    pub(super) fn page(&self, api: &Api<'_>, repo: &RepoUrl) -> String {
+        api.page(&self.web_url, format!("{}/-/merge_requests/{}", repo.browse_url(), self.iid))
+    }
 }
 
 #[derive(Deserialize)]

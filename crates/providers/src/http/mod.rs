@@ -60,7 +60,8 @@ pub enum HttpConfigError {
 pub struct Http {
     /// Trusts the extra certificates only: for plain `http`, and where the system has no certificates.
     plain: Client,
-    /// Trusts the system's certificates too. Made when first needed: reading them takes longer than all else at start.
+    /// Trusts the system's certificates too. Made when first needed: reading them takes longer than all else at start. Kept
+    /// only once it could be made, so that a moment without them does not last as long as the process.
     trusting: Arc<OnceCell<Client>>,
     extra: Vec<Certificate>,
     resolver: Arc<GuardedResolver>,
@@ -113,18 +114,24 @@ impl Http {
         if url.scheme() == "http" {
             return &self.plain;
         }
-        let make = async || {
-            let builder = builder(self.limits, &self.resolver).tls_certs_merge(self.extra.clone());
-            match spawn_blocking(move || builder.build()).await {
-                Ok(Ok(client)) => client,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the system's certificates could not be loaded; only those of extra_ca_file are trusted");
-                    self.plain.clone()
-                }
-                Err(_) => self.plain.clone(),
+        match self.trusting.get_or_try_init(|| self.trust_the_system()).await {
+            Ok(client) => client,
+            Err(error) => {
+                tracing::warn!(%error, "the system's certificates could not be loaded; only those of extra_ca_file are trusted for now");
+                &self.plain
             }
+        }
+    }
+
+    async fn trust_the_system(&self) -> Result<Client, String> {
+        let (limits, resolver, extra) = (self.limits, Arc::clone(&self.resolver), self.extra.clone());
+        let load = move || {
+            // With extra certificates at hand, a failure to load the system's is not reported; so they are loaded without.
+            let system = builder(limits, &resolver).build()?;
+            if extra.is_empty() { Ok(system) } else { builder(limits, &resolver).tls_certs_merge(extra).build() }
         };
-        self.trusting.get_or_init(make).await
+        let loaded = spawn_blocking(load).await.map_err(|error| error.to_string())?;
+        loaded.map_err(|error: reqwest::Error| error.to_string())
     }
 
     /// One call of a provider's API: bounded in time and size.

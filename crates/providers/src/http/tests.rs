@@ -121,7 +121,7 @@ mod tls {
     use super::*;
 
     /// A private authority, and a server certificate for `name` signed by it.
-    fn authority(name: &str, expired: bool) -> (String, TlsAcceptor) {
+    pub(super) fn authority(name: &str, expired: bool) -> (String, TlsAcceptor) {
         let mut issuer = CertificateParams::new([]).unwrap();
         issuer.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(issuer, KeyPair::generate().unwrap()).unwrap();
@@ -169,16 +169,6 @@ mod tls {
     }
 
     #[tokio::test]
-    async fn a_machine_without_certificates_trusts_nobody() {
-        let (_, acceptor) = authority("localhost", false);
-        let forge = Responder::start_tls(acceptor, "https://127.0.0.1", |_| json(200, "", "{}")).await;
-        let bare = http();
-        bare.trusting.set(bare.plain.clone()).unwrap();
-        let error = call(&bare, &format!("{}/", forge.instance)).await.unwrap_err();
-        assert!(matches!(error, CallError::TlsNotTrusted { fault: TlsFault::UnknownIssuer, .. }), "{error}");
-    }
-
-    #[tokio::test]
     async fn an_expired_certificate_is_told_apart() {
         assert_eq!(refused("localhost", true, true).await, not_trusted(TlsFault::Expired));
     }
@@ -207,6 +197,76 @@ mod tls {
         for pem in [&b""[..], b"not pem", b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n"] {
             let config = HttpConfig { extra_ca_pem: Some(pem.to_vec()), addresses: laptop() };
             assert!(matches!(Http::new(config).unwrap_err(), HttpConfigError::ExtraCa));
+        }
+    }
+}
+
+mod environment {
+    use std::{ffi::OsStr, fs, process::Command};
+
+    use super::*;
+
+    const RERUN: &str = "VALETKEY_TEST_RERUN";
+
+    /// Whether this process is the one with these variables; if not, the test runs again in one that is. The environment
+    /// of the process that runs all tests stays as it is.
+    #[expect(clippy::disallowed_methods, reason = "a process of its own is the only way to an environment of its own")]
+    fn is_set(test: &str, variables: &[(&str, &OsStr)]) -> bool {
+        if std::env::var_os(RERUN).is_some() {
+            return true;
+        }
+        let (_, module) = module_path!().split_once("::").unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", &format!("{module}::{test}")]).env(RERUN, "1");
+        for name in ["NO_PROXY", "no_proxy", "REQUEST_METHOD", "SSL_CERT_DIR"] {
+            command.env_remove(name);
+        }
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        false
+    }
+
+    #[tokio::test]
+    async fn names_no_proxy_that_is_used() {
+        // Nothing listens on the port; a call that took this way would fail.
+        let proxy = OsStr::new("http://127.0.0.1:1");
+        let names_of_it = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+        if !is_set("names_no_proxy_that_is_used", &names_of_it.map(|name| (name, proxy))) {
+            return;
+        }
+        let (ca, acceptor) = tls::authority("localhost", false);
+        let secure = Responder::start_tls(acceptor, "https://localhost", |_| json(200, "", "{}")).await;
+        let plain = Responder::start(|_| json(200, "", "{}")).await;
+        let http = client(laptop(), Some(&ca), names(&[("localhost", &[[127, 0, 0, 1]])]), LIMITS);
+        for instance in [&secure.instance, &plain.instance] {
+            let url = format!("{instance}/");
+            assert_eq!(call(&http, &url).await, Ok(200));
+            assert_eq!(http.stream(instance, streamed(&url)).await.unwrap().status().as_u16(), 200);
+        }
+    }
+
+    #[tokio::test]
+    async fn without_certificates_trusts_nobody_until_there_are_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("system.pem");
+        let test = "without_certificates_trusts_nobody_until_there_are_some";
+        if !is_set(test, &[("SSL_CERT_FILE", file.as_os_str())]) {
+            return;
+        }
+        let file = std::env::var_os("SSL_CERT_FILE").unwrap();
+        let (ca, acceptor) = tls::authority("localhost", false);
+        let forge = Responder::start_tls(acceptor, "https://localhost", |_| json(200, "", "{}")).await;
+        let url = format!("{}/", forge.instance);
+        let (another_ca, _) = tls::authority("localhost", false);
+        for extra in [None, Some(&*another_ca)] {
+            let http = client(laptop(), extra, names(&[("localhost", &[[127, 0, 0, 1]])]), LIMITS);
+            let error = call(&http, &url).await.unwrap_err();
+            assert!(matches!(error, CallError::TlsNotTrusted { .. }), "{error}");
+            fs::write(&file, &ca).unwrap();
+            assert_eq!(call(&http, &url).await, Ok(200));
+            fs::remove_file(&file).unwrap();
+            assert_eq!(call(&http, &url).await, Ok(200), "what could be loaded is kept");
         }
     }
 }

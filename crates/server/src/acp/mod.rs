@@ -7,6 +7,7 @@
 
 pub(crate) mod github;
 pub(crate) mod gitlab;
+pub(crate) mod repository;
 pub(crate) mod status;
 
 use schemars::JsonSchema;

@@ -112,6 +112,7 @@ impl SessionView {
 
 async fn list(
     State(app): State<App>,
+    caller: Caller,
     Id(project): Id<ProjectName>,
     Params(paging): Params<Paging>,
 ) -> Answer<Json<Page<SessionView>>> {
@@ -119,7 +120,7 @@ async fn list(
     if !app.store.project_exists(&project).await? {
         return Err(Failure::new(ProblemCode::NotFound, format!("There is no project '{project}'.")));
     }
-    let fetched = app.engine.sessions(Some(&project), fetch, before.as_ref()).await?;
+    let fetched = app.engine.sessions(&caller.user, Some(&project), fetch, before.as_ref()).await?;
     let page = Page::cut(fetched, fetch, |session| session.id.clone());
     Ok(Json(page.map(|session| SessionView::new(&app, session))))
 }

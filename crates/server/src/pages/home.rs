@@ -71,8 +71,7 @@ impl HomeView {
 
 async fn show(State(app): State<App>, caller: Caller) -> Answer<impl IntoResponse> {
     let integrations = app.integrations.list(&caller.user, None).await?;
-    let mut sessions = app.engine.sessions(None, LOOKED_AT, None).await?;
-    sessions.retain(|session| session.owner == caller.user);
+    let sessions = app.engine.sessions(&caller.user, None, LOOKED_AT, None).await?;
     let frame = Frame::new(&app, &caller, Section::Home, "Home");
     Ok(Page::new(frame, HomeView::new(&integrations, &sessions, app.now())))
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use valetkey_testbed::ForgeBed;
-use valetkey_twins::{Switch, Token, TokenState, User};
+use valetkey_twins::{AccessLevel, Repository, Switch, Token, TokenState, User};
 
 use crate::harness::{TestServer, connect_body};
 
@@ -202,4 +202,26 @@ async fn all_providers_are_shown_in_one_answer() {
     assert_eq!(all["google"], json!({"connected": false}));
     assert_eq!(all["jira"], json!({"connected": false}));
     assert_eq!(all["mcpServers"], json!({}));
+}
+
+#[tokio::test]
+async fn all_branches_of_a_repository_are_listed() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    let missing = admin.get("/api/projects/default/repo/branches").await.refused(400, "invalid_input");
+    assert_eq!(missing["error"], "repo query parameter required");
+    let many = Repository::new().member(&forge.john, AccessLevel::Developer);
+    forge
+        .twin
+        .repository("team/many", (0..120).fold(many, |repository, n| repository.branch(&format!("topic/{n:03}"))));
+    let path = format!("/api/projects/default/repo/branches?repo={}", forge.url_of("team/many"));
+    admin.get(&path).await.refused(422, "integration_missing");
+
+    admin.post("/api/auth/gitlab/connect", body(&forge, &forge.token)).await.ok();
+    let listed = admin.get(&path).await.ok();
+    let branches = listed["branches"].as_array().unwrap();
+    assert_eq!(branches.len(), 121, "more than one page of the forge's");
+    let main = branches.iter().find(|branch| branch["name"] == "main").unwrap();
+    assert_eq!(main["default"], true);
+    assert_eq!(main["commit"]["sha"].as_str(), forge.twin.head("team/many", "main").as_deref());
 }

@@ -11,12 +11,14 @@ fn marker(bench: &Bench) -> std::path::PathBuf {
 #[tokio::test]
 async fn what_a_repository_brings_does_not_run() {
     let bench = Bench::new().await;
+    let marker = marker(&bench);
+    let touch = format!("touch {}", marker.display());
     let hostile = Repository::new()
         .private()
         .member(&bench.forge.john, AccessLevel::Developer)
         .file(".gitattributes", "* filter=evil diff=evil merge=evil\n")
-        .file(".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = ext::sh -c 'touch /tmp/never'\n")
-        .executable(".githooks/post-checkout", "#!/bin/sh\ntouch /tmp/never\n")
+        .file(".gitmodules", format!("[submodule \"x\"]\n\tpath = x\n\turl = ext::sh -c '{touch}'\n"))
+        .executable(".githooks/post-checkout", format!("#!/bin/sh\n{touch}\n"))
         .symlink("out", "/etc")
         .file("a", "a");
     bench.forge.twin.repository("team/hostile", hostile);
@@ -26,6 +28,7 @@ async fn what_a_repository_brings_does_not_run() {
         "agent": {"command": ["sh", "-c", "test -L out && echo b > b"]},
     });
     bench.run_as(body).await.completed();
+    assert!(!marker.exists(), "something that the repository brought was run");
     assert_eq!(bench.forge.twin.file_at("team/hostile", "x", "b").as_deref(), Some("b\n"));
     assert_eq!(bench.forge.twin.file_at("team/hostile", "x", "a").as_deref(), Some("a"), "no filter touched it");
 }

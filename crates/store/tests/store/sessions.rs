@@ -1,7 +1,9 @@
 //! Sessions, their event logs, and the requests to stop them.
 
 use crate::support::{at, engine, finish, session, started, store, user};
-use valetkey_model::{EventBody, LogStream, Phase, Problem, ProblemCode, Session, SessionId, Step, StepOutcome};
+use valetkey_model::{
+    EventBody, LogStream, Phase, Problem, ProblemCode, Session, SessionId, Step, StepOutcome, UserId,
+};
 use valetkey_store::StoreError;
 
 fn log(text: impl Into<String>) -> EventBody {
@@ -84,8 +86,8 @@ async fn a_request_to_stop_reaches_the_engine_that_runs_the_session() {
     assert!(store.request_stop(&a.id).await.unwrap());
     assert!(store.request_stop(&a.id).await.unwrap());
     assert!(store.request_stop(&b.id).await.unwrap());
-    assert_eq!(store.stops_of_engine(&mine).await.unwrap(), [a.id.clone()]);
-    assert_eq!(store.stops_of_engine(&other).await.unwrap(), [b.id.clone()]);
+    assert_eq!(store.stops_of_engine(&mine).await.unwrap(), std::slice::from_ref(&a.id));
+    assert_eq!(store.stops_of_engine(&other).await.unwrap(), std::slice::from_ref(&b.id));
     finish(&store, a.clone()).await;
     assert!(store.stops_of_engine(&mine).await.unwrap().is_empty());
     assert!(!store.request_stop(&a.id).await.unwrap(), "it is over");
@@ -171,8 +173,10 @@ async fn a_damaged_record_is_an_error_wherever_it_is_read() {
         let result = match field {
             "body" => store.events_after(&session.id, 0, 10).await.map(drop),
             "engine" => store.unfinished_sessions().await.map(drop),
+            // Nobody's session is on nobody's list.
+            "owner" => store.session(&session.id).await.map(drop),
             _ => {
-                let page = store.sessions_page(None, 10, None).await;
+                let page = store.sessions_page(&UserId::admin(), None, 10, None).await;
                 assert!(matches!(page, Err(StoreError::Damaged { .. })), "{field}: {page:?}");
                 store.session(&session.id).await.map(drop)
             }
@@ -181,4 +185,15 @@ async fn a_damaged_record_is_an_error_wherever_it_is_read() {
         assert_eq!((id.as_str(), *named), (session.id.as_str(), field));
     }
     assert_eq!(user("admin"), session.owner);
+}
+
+#[tokio::test]
+async fn everybody_lists_their_own() {
+    let (_database, store) = store().await;
+    let (mine, mut theirs) = (started(&store).await, session());
+    theirs.owner = user("somebody");
+    store.insert_session(&theirs, &engine()).await.unwrap();
+    let listed = store.sessions_page(&UserId::admin(), None, 10, None).await.unwrap();
+    assert_eq!(listed.into_iter().map(|s| s.id).collect::<Vec<_>>(), [mine.id]);
+    assert_eq!(store.sessions_page(&theirs.owner, None, 10, None).await.unwrap(), [theirs]);
 }

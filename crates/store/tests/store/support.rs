@@ -120,7 +120,7 @@ pub(crate) fn session() -> Session {
     let repository = RepositorySpec {
         url: "https://gitlab.example:8443/team/repo".parse().unwrap(),
         branch: None,
-        push_branch: Some("feature/x".parse().unwrap()),
+        push_branch: "feature/x".parse().unwrap(),
         integration: None,
         allow_force: false,
     };

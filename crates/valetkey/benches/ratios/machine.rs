@@ -38,7 +38,7 @@ impl Machine {
     pub(crate) fn repository(&self, path: &str, bytes: usize) -> String {
         let repository = Repository::new().private().member(&self.john, AccessLevel::Developer);
         self.twin.repository(path, repository.files_generated(bytes as u64));
-        format!("{}/{path}", self.twin.url())
+        format!("{}/{path}.git", self.twin.url())
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -82,7 +82,7 @@ pub(crate) fn wait_and_watch(mut child: Child) -> anyhow::Result<u64> {
             ensure!(status.success(), "a session failed: {status}");
             return Ok(peak);
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -60,7 +60,8 @@ pub(crate) fn start_and_idle(machine: &Machine) -> anyhow::Result<()> {
 /// Requests that ask the store and the rules, against one that asks nothing.
 pub(crate) fn requests(machine: &Machine) -> anyhow::Result<()> {
     let (server, _) = serve(machine)?;
-    let resolve = format!("/api/v1/integrations/resolve?provider=gitlab&url={}/bench/clone-tiny", machine.twin.url());
+    let resolve =
+        format!("/api/v1/integrations/resolve?provider=gitlab&url={}/bench/clone-tiny.git", machine.twin.url());
     let (mut plain, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..5 {
         plain.push(timed(|| many(server.address, "/healthz"))?);

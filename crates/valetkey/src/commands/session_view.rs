@@ -21,7 +21,7 @@ impl SessionView {
     pub(super) fn exit_code(&self) -> u8 {
         match (self.phase, &self.failure) {
             (Phase::Completed, _) => 0,
-            (_, Some(problem)) => problem.code.run_exit_code(),
+            (_, Some(problem)) => problem.code.exit_code(),
             (Phase::Stopped, None) => 5,
             _ => 1,
         }

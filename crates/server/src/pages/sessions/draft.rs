@@ -81,7 +81,7 @@ impl From<&SessionSpec> for Draft {
         let repository = |repository: &valetkey_model::RepositorySpec| RepositoryEntry {
             url: Entry::new(repository.url.to_string()),
             branch: or_empty(repository.branch.as_ref().map(ToString::to_string)),
-            push_branch: or_empty(repository.push_branch.as_ref().map(ToString::to_string)),
+            push_branch: Entry::new(repository.push_branch.to_string()),
             integration: or_empty(repository.integration.as_ref().map(ToString::to_string)),
         };
         Self {

@@ -48,7 +48,7 @@ pub(super) mod tests {
         let repository = |url: &str| RepositorySpec {
             url: url.parse().unwrap(),
             branch: Some("main".parse().unwrap()),
-            push_branch: Some("feature/dark-mode".parse().unwrap()),
+            push_branch: "feature/dark-mode".parse().unwrap(),
             integration: None,
             allow_force: false,
         };
