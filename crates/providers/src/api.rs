@@ -248,3 +248,45 @@ pub(crate) fn one_line(text: &str) -> String {
         None => line.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod listings {
+    use super::*;
+    use crate::{
+        provider,
+        testing::{Fixture, json},
+    };
+
+    async fn list(page: String, headers: &'static str) -> (Result<usize, ProviderError>, usize) {
+        let forge = Fixture::new("glpat-abcdefghijklmnopqrst", move |_| json(200, headers, &page)).await;
+        let listed = provider(ProviderKind::GitLab).branches(forge.at(), &forge.server.repo("team/repo")).await;
+        (listed.map(|all| all.len()), forge.server.requests().len())
+    }
+
+    fn page_of(entries: usize) -> String {
+        format!("[{}]", vec![r#"{"name":"b","commit":{"id":"a"}}"#; entries].join(","))
+    }
+
+    const ANOTHER_PAGE: &str = "x-next-page: 9";
+
+    #[tokio::test]
+    async fn on_pages_without_end_are_given_up() {
+        let most = "1,000 pages";
+        assert_eq!(list("[]".to_owned(), ANOTHER_PAGE).await, (Err(ProviderError::ListingTooLong { most }), 1000));
+    }
+
+    #[tokio::test]
+    async fn in_their_ten_thousands_are_given_up() {
+        let most = "20,000 entries";
+        assert_eq!(list(page_of(20_000), "").await, (Ok(20_000), 1));
+        assert_eq!(list(page_of(20_001), "").await, (Err(ProviderError::ListingTooLong { most }), 1));
+        assert_eq!(list(page_of(9_000), ANOTHER_PAGE).await, (Err(ProviderError::ListingTooLong { most }), 3));
+    }
+
+    #[tokio::test]
+    async fn on_huge_pages_are_given_up() {
+        let most = "32 MiB";
+        let page = format!("[{}]", " ".repeat((4 << 20) - 2));
+        assert_eq!(list(page, ANOTHER_PAGE).await, (Err(ProviderError::ListingTooLong { most }), 9));
+    }
+}
