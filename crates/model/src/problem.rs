@@ -144,11 +144,11 @@ impl ProblemCode {
         }
     }
 
-    /// The exit code of a command that ends with it: 1 the agent failed, 2 bad usage, 3 credentials or pre-flight refused,
-    /// 4 push refused, 5 timed out or stopped.
+    /// The exit code of a command that ends with it: 1 the agent, or anything not named here, failed, 2 bad usage,
+    /// 3 credentials or pre-flight refused, 4 push refused, 5 timed out or stopped.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::InvalidInput | Self::NotFound | Self::Conflict | Self::TooLarge => 2,
+            Self::InvalidInput => 2,
             Self::TokenMalformed
             | Self::TokenInvalid
             | Self::TokenExpired
@@ -172,7 +172,7 @@ impl ProblemCode {
             | Self::CheckoutFailed => 3,
             Self::PushRefused => 4,
             Self::TimedOut | Self::Stopped | Self::Interrupted => 5,
-            Self::AgentFailed | Self::Internal => 1,
+            Self::AgentFailed | Self::NotFound | Self::Conflict | Self::TooLarge | Self::Internal => 1,
         }
     }
 }

@@ -27,6 +27,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace<'_>) -> Result<(), Problem> {
     let words = command_line(&run.session.spec.agent, &run.session.spec.task);
     run.log(format!("Starting {} in {}", words[0], folder(workspace).display())).await?;
+    // What led here is on disk before anything foreign runs.
+    run.log.flush().await?;
     let mut agent = start(&words, environment::of_agent(run, ready), folder(workspace))?;
     liveness::note_agent(&run.folder(), agent.group);
 
