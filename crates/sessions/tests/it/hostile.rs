@@ -39,8 +39,8 @@ async fn what_an_agent_leaves_in_its_git_folder_does_not_run() {
     let marker = marker(&bench);
     let script = format!(
         r#"
-        printf '#!/bin/sh\ntouch {m}\n' > /tmp/evil-$VALETKEY_SESSION_ID; chmod +x /tmp/evil-$VALETKEY_SESSION_ID
-        e=/tmp/evil-$VALETKEY_SESSION_ID
+        e={m}-evil
+        printf '#!/bin/sh\ntouch {m}\n' > $e; chmod +x $e
         for h in pre-commit commit-msg post-commit pre-push reference-transaction post-index-change post-checkout; do cp $e .git/hooks/$h 2>/dev/null || (mkdir -p .git/hooks && cp $e .git/hooks/$h); done
         git config core.fsmonitor $e; git config core.sshCommand $e; git config core.editor $e; git config core.pager $e
         git config filter.evil.clean $e; git config filter.evil.process $e; git config filter.evil.required true
