@@ -11,7 +11,7 @@ use std::{
 use futures_util::FutureExt as _;
 use tokio::{
     sync::{Semaphore, watch},
-    task::{AbortHandle, JoinSet},
+    task::{JoinHandle, JoinSet},
     time::{interval, sleep},
 };
 use valetkey_gateway::Gateway;
@@ -97,7 +97,7 @@ pub(crate) struct Parts {
     turns: Arc<Semaphore>,
     running: Mutex<Running>,
     ended: Mutex<BTreeMap<Phase, u64>>,
-    background: Mutex<Option<AbortHandle>>,
+    background: Mutex<Option<JoinHandle<()>>>,
     _lock: EngineLock,
 }
 
@@ -149,7 +149,7 @@ impl Engine {
         });
         parts.end_abandoned().await?;
         let looking = tokio::spawn(look_around(Arc::downgrade(&parts)));
-        *lock_of(&parts.background) = Some(looking.abort_handle());
+        *lock_of(&parts.background) = Some(looking);
         Ok(Self { parts })
     }
 
@@ -263,8 +263,11 @@ impl Engine {
             () = async { while tasks.join_next().await.is_some() {} } => {}
             () = sleep(patience) => {}
         }
-        if let Some(background) = lock_of(&self.parts.background).take() {
+        // Awaited too: it must not meet a store that is closed next.
+        let background = lock_of(&self.parts.background).take();
+        if let Some(background) = background {
             background.abort();
+            let _ = background.await;
         }
         liveness::forget(&self.parts.config.engines(), &self.parts.id);
     }
@@ -304,7 +307,8 @@ async fn caught(work: impl Future<Output = Result<(), Problem>>) -> Result<(), P
     })
 }
 
-/// Ends the grant, removes or keeps the folder, and records the outcome; the record comes last, as it says that all is done.
+/// Ends the grant before anything that takes time, removes or keeps the folder, and records the outcome; the record comes
+/// last, as it says that all is done.
 async fn finish(run: &mut Run, result: Result<(), Problem>) -> Result<(), Problem> {
     let parts = Arc::clone(&run.parts);
     parts.gateway.forget(&run.session.id);
@@ -391,7 +395,6 @@ impl Parts {
         if session.advance(Phase::Failed, now).is_err() {
             return Ok(());
         }
-        self.integrations.end_grant(id).await?;
         let problem = Problem::new(ProblemCode::Interrupted, why)
             .remedy("Start it again; what it had done is kept in its workspace.");
         session.message = Some(problem.detail.clone());
