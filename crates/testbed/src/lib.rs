@@ -135,6 +135,7 @@ impl ForgeBed {
         let (token, path) = match twin.forge() {
             Forge::GitLab => (Token::generated().scopes(["api"]), "team/sub/app"),
             Forge::GitHub => (Token::generated().scopes(["repo"]), "team/app"),
+            other => unreachable!("there is no bed for {other:?}"),
         };
         let token = twin.token(&john, token);
         let forge = Self { twin, john, token, path };
@@ -163,6 +164,7 @@ impl ForgeBed {
         match self.twin.forge() {
             Forge::GitLab => ProviderKind::GitLab,
             Forge::GitHub => ProviderKind::GitHub,
+            other => unreachable!("there is no bed for {other:?}"),
         }
     }
 }

@@ -4,34 +4,34 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::TryStreamExt;
 
-use crate::faults::Surface;
+use crate::faults::{Surface, Voice};
 use crate::fixtures::TokenState;
 use crate::journal::Progress;
-use crate::twin::Forge;
-use crate::world::{Caller, World};
-use crate::{github, gitlab, limits, pages, smart_http};
+use crate::limits::Unmetered;
+use crate::listener::Wire;
+use crate::mishap::{self, Mishap};
+use crate::rules::ForgeRules;
+use crate::world::World;
+use crate::{oauth, pages, smart_http};
 
 pub(crate) fn router(world: &Arc<World>) -> Router {
-    let api = match world.forge {
-        Forge::GitLab => gitlab::routes(),
-        Forge::GitHub => github::routes(world),
-    };
+    let mut api = world.rules().routes(world);
+    if let Some(authority) = &world.oauth {
+        api = api.merge(oauth::routes(authority));
+    }
     api.fallback(elsewhere).layer(middleware::from_fn_with_state(Arc::clone(world), pass)).with_state(Arc::clone(world))
 }
 
 /// What is no API route: git, a page, or nothing.
 async fn elsewhere(State(world): State<Arc<World>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if parts.uri.path().starts_with("/api/") {
-        return match world.forge {
-            Forge::GitLab => gitlab::no_such_route(),
-            Forge::GitHub => github::no_such_route(),
-        };
+    if world.rules().is_api(parts.uri.path()) {
+        return world.rules().no_such_route();
     }
     match smart_http::serve(&world, &parts, body).await {
         Some(response) => response,
@@ -41,26 +41,50 @@ async fn elsewhere(State(world): State<Arc<World>>, request: Request) -> Respons
 
 async fn pass(State(world): State<Arc<World>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let surface = Surface::of(&parts.uri);
-    let token = world.presented(surface, &parts.headers);
-    let caller = token.and_then(|token| world.caller(&token)).filter(Caller::works);
-    let progress = world.log.arrived(&parts, caller.as_ref().map(|caller| caller.account.username.clone()));
+    let rules = world.rules();
+    let surface = Surface::of(rules, &parts.uri);
+    let presented = world.identify(surface, &parts.headers);
+    let progress = world.log.arrived(&parts, presented.caller().map(|caller| caller.account.username.clone()));
     let served = world.count_request();
 
-    let fault = world.faults.answer(world.forge, surface, &parts.method, &parts.uri).await;
-    let mut response = match (fault, caller.map(|caller| caller.token.state)) {
-        (Some(fault), _) => fault,
-        (None, Some(TokenState::RateLimited { retry_after })) => limits::exceeded(world.forge, retry_after),
+    let mishap = world.mishaps.take(&parts.method, parts.uri.path());
+    let wire = parts.extensions.get::<ConnectInfo<Wire>>().cloned();
+    let fault = match mishap {
+        Some(Mishap::Refuse { status, retry_after }) => Some(mishap::refused(status, retry_after)),
+        _ => world.faults.answer(rules, surface, &parts.method, &parts.uri).await,
+    };
+    let refusal = fault.or_else(|| rules.refuses(&world, surface?, &parts.headers));
+    let mut response = match (refusal, presented.caller().map(|caller| caller.token.state)) {
+        (Some(refusal), _) => refusal,
+        (None, Some(TokenState::RateLimited { retry_after })) => rules.limit_exceeded(retry_after),
         (None, _) => next.run(Request::from_parts(parts, counted(body, &progress))).await,
     };
-    if surface == Some(Surface::Api) {
-        limits::stamp(world.forge, &mut response, served);
+    if surface == Some(Surface::Api) && response.extensions().get::<Unmetered>().is_none() {
+        rules.stamp(response.headers_mut(), served);
     }
-    progress.answered(response.status().as_u16());
+    match wire.filter(|_| mishap == Some(Mishap::LoseAnswer)) {
+        Some(ConnectInfo(wire)) => wire.cut(),
+        None => progress.answered(response.status().as_u16()),
+    }
     response
 }
 
-fn counted(body: Body, progress: &Arc<Progress>) -> Body {
+/// Counts the bytes of a body as they are read.
+pub(crate) fn counted(body: Body, progress: &Arc<Progress>) -> Body {
     let progress = Arc::clone(progress);
     Body::from_stream(body.into_data_stream().inspect_ok(move |chunk| progress.received(chunk.len())))
+}
+
+impl Voice for dyn ForgeRules {
+    fn limited(&self, retry_after: Option<u64>) -> Response {
+        self.limit_exceeded(retry_after)
+    }
+
+    fn limited_otherwise(&self, retry_after: Option<u64>) -> Response {
+        self.secondary_limit_exceeded(retry_after)
+    }
+
+    fn lacks_scope(&self) -> Response {
+        self.insufficient_scope()
+    }
 }

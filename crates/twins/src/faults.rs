@@ -11,12 +11,10 @@ use axum::response::{Html, IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use crate::limits;
 use crate::listener::Lines;
+use crate::rules::ForgeRules;
 use crate::smart_http::GitRequest;
-use crate::twin::Forge;
 use crate::world::locked;
-use crate::{github, gitlab};
 
 /// A fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +51,9 @@ pub enum Switch {
     HugeBody,
     /// GitHub's organization wants single sign-on; GitLab has no such answer.
     SsoRequired,
+    /// The status that a useless credential gets, where a forge has more than one: Azure DevOps's 302 or 401 in place
+    /// of its 203, Bitbucket Cloud's 410 for an app password in place of its 401.
+    BadCredentialStatus(u16),
 }
 
 impl Switch {
@@ -68,7 +69,8 @@ impl Switch {
             | Self::Slow(_)
             | Self::NotTheForge
             | Self::RedirectTo(_)
-            | Self::SsoRequired => Surface::Everywhere,
+            | Self::SsoRequired
+            | Self::BadCredentialStatus(_) => Surface::Everywhere,
         }
     }
 }
@@ -86,9 +88,19 @@ pub enum Surface {
 
 impl Surface {
     /// The surface of a request; `None` is a web page.
-    pub(crate) fn of(uri: &Uri) -> Option<Self> {
-        if uri.path().starts_with("/api/") { Some(Self::Api) } else { GitRequest::parse(uri).map(|_| Self::Git) }
+    pub(crate) fn of(rules: &dyn ForgeRules, uri: &Uri) -> Option<Self> {
+        if rules.is_api(uri.path()) { Some(Self::Api) } else { GitRequest::parse(uri).map(|_| Self::Git) }
     }
+}
+
+/// How a provider words its refusals.
+pub trait Voice {
+    /// The usual limit is used up.
+    fn limited(&self, retry_after: Option<u64>) -> Response;
+    /// A second kind of limit is used up.
+    fn limited_otherwise(&self, retry_after: Option<u64>) -> Response;
+    /// The credential works, but not for this.
+    fn lacks_scope(&self) -> Response;
 }
 
 /// The faults that are on.
@@ -121,15 +133,23 @@ impl Faults {
         self.at(Some(surface)).contains(switch)
     }
 
+    pub(crate) fn bad_credential_status(&self) -> Option<StatusCode> {
+        let mut statuses = self.at(Some(Surface::Everywhere)).into_iter().filter_map(|switch| match switch {
+            Switch::BadCredentialStatus(status) => StatusCode::from_u16(status).ok(),
+            _ => None,
+        });
+        statuses.next_back()
+    }
+
     fn at(&self, surface: Option<Surface>) -> Vec<Switch> {
         let strikes = |at: Surface| at == Surface::Everywhere || Some(at) == surface;
         locked(&self.on).iter().filter(|(at, _)| strikes(*at)).map(|(_, switch)| switch.clone()).collect()
     }
 
-    /// The answer that a fault gives in place of the forge's own.
+    /// The answer that a fault gives in place of the provider's own.
     pub(crate) async fn answer(
         &self,
-        forge: Forge,
+        voice: &(impl Voice + ?Sized),
         surface: Option<Surface>,
         method: &Method,
         uri: &Uri,
@@ -140,21 +160,19 @@ impl Faults {
                     tokio::time::sleep(delay).await;
                     continue;
                 }
-                Switch::RateLimited { retry_after } => limits::exceeded(forge, retry_after),
-                Switch::SecondaryRateLimited { retry_after } => limits::secondary_exceeded(forge, retry_after),
+                Switch::RateLimited { retry_after } => voice.limited(retry_after),
+                Switch::SecondaryRateLimited { retry_after } => voice.limited_otherwise(retry_after),
                 Switch::ServerError => (StatusCode::BAD_GATEWAY, Html(BAD_GATEWAY)).into_response(),
                 Switch::NotTheForge => Html(SOMEBODY_ELSE).into_response(),
-                Switch::InsufficientScope => match forge {
-                    Forge::GitLab => gitlab::insufficient_scope(&["api", "read_api"]),
-                    Forge::GitHub => github::token_lacks_access(),
-                },
+                Switch::InsufficientScope => voice.lacks_scope(),
                 Switch::RedirectTo(base) => redirect(method, &base, uri),
                 Switch::HugeBody => huge_body(),
                 Switch::Down
                 | Switch::PushForbidden
                 | Switch::TruncatePack
                 | Switch::ShortPack
-                | Switch::SsoRequired => continue,
+                | Switch::SsoRequired
+                | Switch::BadCredentialStatus(_) => continue,
             };
             return Some(answer);
         }

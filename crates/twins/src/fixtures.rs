@@ -77,11 +77,30 @@ pub(crate) enum Kind {
     Scoped(Vec<String>),
     /// GitHub's fine-grained token: permission name and level.
     FineGrained(Vec<(String, String)>),
+    /// A GitHub App's: an installation's, or a user's.
+    App {
+        permissions: Vec<(String, String)>,
+        /// The numbers of the repositories that it reaches.
+        repositories: Vec<u64>,
+        /// `None` for a user's.
+        installation: Option<u64>,
+    },
+}
+
+/// What sort of credential a token is, where a forge has several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Form {
+    Personal,
+    /// Of a repository, a project or a workspace, and good for nothing else.
+    Limited(String),
+    AppPassword,
+    OAuth,
 }
 
 /// A personal access token to create.
 #[derive(Debug, Clone)]
 pub struct Token {
+    pub(crate) form: Form,
     pub(crate) value: Option<String>,
     pub(crate) kind: Kind,
     pub(crate) expires: Option<String>,
@@ -99,6 +118,7 @@ impl Token {
     pub fn generated() -> Self {
         Self {
             value: None,
+            form: Form::Personal,
             kind: Kind::Scoped(Vec::new()),
             expires: None,
             expiration_format: ExpirationFormat::Utc,
@@ -106,7 +126,28 @@ impl Token {
         }
     }
 
-    /// GitLab's scopes, or those of a classic GitHub token.
+    /// The access token of a repository, a project or a workspace, named by its path or the beginning of it.
+    #[must_use]
+    pub fn limited_to(mut self, path: &str) -> Self {
+        self.form = Form::Limited(path.to_owned());
+        self
+    }
+
+    /// A Bitbucket Cloud app password, which works no more.
+    #[must_use]
+    pub fn app_password(mut self) -> Self {
+        self.form = Form::AppPassword;
+        self
+    }
+
+    /// An OAuth access token. Bitbucket Cloud and Azure DevOps take it as a bearer token only.
+    #[must_use]
+    pub fn oauth(mut self) -> Self {
+        self.form = Form::OAuth;
+        self
+    }
+
+    /// The forge's scopes; GitHub: those of a classic token.
     #[must_use]
     pub fn scopes<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         self.kind = Kind::Scoped(scopes.into_iter().map(str::to_owned).collect());

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -57,6 +58,22 @@ impl Lines {
     }
 }
 
+/// One connection's way to be cut.
+#[derive(Clone)]
+pub(crate) struct Wire(CancellationToken);
+
+impl Wire {
+    pub(crate) fn cut(&self) {
+        self.0.cancel();
+    }
+}
+
+impl Connected<IncomingStream<'_, TwinListener>> for Wire {
+    fn connect_info(stream: IncomingStream<'_, TwinListener>) -> Self {
+        Self(stream.io().line.clone())
+    }
+}
+
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -68,7 +85,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    fn new(stream: impl Stream + 'static, line: CancellationToken) -> Self {
+    fn new(stream: impl Stream + 'static, line: &CancellationToken) -> Self {
+        let line = line.child_token();
         Self { stream: Box::new(stream), cut: Box::pin(line.clone().cancelled_owned()), line }
     }
 
@@ -172,11 +190,11 @@ async fn accept_all(
 }
 
 async fn open(stream: TcpStream, tls: Option<TlsAcceptor>, line: CancellationToken) -> Option<Connection> {
-    let Some(tls) = tls else { return Some(Connection::new(stream, line)) };
+    let Some(tls) = tls else { return Some(Connection::new(stream, &line)) };
     let handshake = tokio::time::timeout(HANDSHAKE, tls.accept(stream));
     let stream = line.run_until_cancelled(handshake).await?.ok()?;
     stream
         .inspect_err(|error| tracing::debug!(%error, "TLS handshake failed"))
         .ok()
-        .map(|tls| Connection::new(tls, line))
+        .map(|tls| Connection::new(tls, &line))
 }

@@ -6,8 +6,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::html::Escaped;
-use crate::twin::Forge;
-use crate::world::{Project, World, locked};
+use crate::world::{Project, World};
 
 /// A last change longer than this is cut: pages are for people.
 const MAX_CHANGE: usize = 64 * 1024;
@@ -19,25 +18,52 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
 
 /// The page at a path: a repository, one of its branches, or one of its pull requests.
 pub(crate) fn show(world: &World, uri: &Uri) -> Response {
-    let path = uri.path().trim_matches('/');
-    page(world, path).unwrap_or_else(|| {
+    page(world, world.rules().page(uri)).unwrap_or_else(|| {
         let html = frame("Not found", "<h1>Not found</h1><p>There is no such page.</p>");
         (StatusCode::NOT_FOUND, html).into_response()
     })
 }
 
-fn page(world: &World, path: &str) -> Option<Response> {
-    let (tree, pull) = match world.forge {
-        Forge::GitLab => ("/-/tree/", "/-/merge_requests/"),
-        Forge::GitHub => ("/tree/", "/pull/"),
-    };
-    let html = if let Some((repository, branch)) = path.split_once(tree) {
-        branch_page(&*world.project(repository)?, branch)?
-    } else if let Some((repository, number)) = path.split_once(pull) {
-        pull_request_page(&*world.project(repository)?, number.parse().ok()?)?
-    } else {
-        let project = world.project(path)?;
-        branch_page(&project, &project.default_branch).unwrap_or_else(|| empty_page(&project))
+/// What the address of a page is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) repository: String,
+    pub(crate) view: View,
+}
+
+/// A view of a repository.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    Front,
+    Branch(String),
+    /// The number as it stands in the address.
+    PullRequest(String),
+}
+
+impl Shown {
+    pub(crate) fn new(repository: &str, view: View) -> Self {
+        Self { repository: repository.to_owned(), view }
+    }
+
+    /// The views of a forge whose addresses have a text between the repository and what is seen of it.
+    pub(crate) fn by_separators(uri: &Uri, tree: &str, pull: &str) -> Self {
+        let path = uri.path().trim_matches('/');
+        if let Some((repository, branch)) = path.split_once(tree) {
+            Self::new(repository, View::Branch(branch.to_owned()))
+        } else if let Some((repository, number)) = path.split_once(pull) {
+            Self::new(repository, View::PullRequest(number.to_owned()))
+        } else {
+            Self::new(path, View::Front)
+        }
+    }
+}
+
+fn page(world: &World, shown: Shown) -> Option<Response> {
+    let project = world.project(&shown.repository)?;
+    let html = match shown.view {
+        View::Branch(branch) => branch_page(&project, &branch)?,
+        View::PullRequest(number) => pull_request_page(&project, number.parse().ok()?)?,
+        View::Front => branch_page(&project, &project.default_branch).unwrap_or_else(|| empty_page(&project)),
     };
     Some(html.into_response())
 }
@@ -62,7 +88,7 @@ fn branch_page(project: &Project, branch: &str) -> Option<Html<String>> {
 }
 
 fn pull_request_page(project: &Project, number: u64) -> Option<Html<String>> {
-    let request = locked(&project.pull_requests).iter().find(|request| request.number == number).cloned()?;
+    let request = project.pull_request(number)?;
     let html = format!(
         "<h1>{} <span class=\"muted\">#{number}</span></h1><p>{} wants to merge <b>{}</b> into <b>{}</b>.</p><pre>{}</pre>\
          <h2>Last change</h2><pre>{}</pre>",

@@ -29,6 +29,14 @@ impl Seed {
         }
     }
 
+    pub(crate) fn hex(&mut self, length: usize) -> String {
+        (0..length).map(|_| char::from(b"0123456789abcdef"[(self.next() % 16) as usize])).collect()
+    }
+
+    pub(crate) fn digits(&mut self, length: usize) -> String {
+        (0..length).map(|_| char::from(b"0123456789"[(self.next() % 10) as usize])).collect()
+    }
+
     pub(crate) fn alphanumeric(&mut self, length: usize) -> String {
         (0..length).map(|_| char::from(BASE62[(self.next() % 62) as usize])).collect()
     }
@@ -36,8 +44,7 @@ impl Seed {
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// The last six characters of a GitHub token: the CRC-32 of the rest, in base 62.
-pub(crate) fn github_checksum(body: &str) -> String {
+pub(crate) fn crc32(body: &str) -> u32 {
     let mut crc = !0u32;
     for byte in body.bytes() {
         crc ^= u32::from(byte);
@@ -45,13 +52,28 @@ pub(crate) fn github_checksum(body: &str) -> String {
             crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
         }
     }
-    let mut rest = !crc;
+    !crc
+}
+
+/// A made-up identifier that is the same in every run: the group tells users from repositories.
+pub(crate) fn uuid(group: u32, number: u64) -> String {
+    format!("{group:08x}-0000-4000-8000-{number:012x}")
+}
+
+/// The last six characters of a GitHub token: the CRC-32 of the rest, in base 62.
+pub(crate) fn github_checksum(body: &str) -> String {
+    let mut rest = crc32(body);
     let mut digits = [b'0'; 6];
     for digit in digits.iter_mut().rev() {
         *digit = BASE62[(rest % 62) as usize];
         rest /= 62;
     }
     digits.iter().copied().map(char::from).collect()
+}
+
+/// The last eight characters of an Atlassian token: the CRC-32 of the rest, in hexadecimal.
+pub(crate) fn atlassian_checksum(rest: &str) -> String {
+    format!("{:08X}", crc32(rest))
 }
 
 #[cfg(test)]

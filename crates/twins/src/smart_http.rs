@@ -11,11 +11,10 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use crate::access::AccessLevel;
-use crate::admission::{self, Presented};
 use crate::cgi;
 use crate::faults::{Surface, Switch};
 use crate::git;
-use crate::twin::Forge;
+use crate::rules::ForgeRules;
 use crate::world::{Caller, Project, World};
 
 /// What a request wants of a repository.
@@ -57,15 +56,13 @@ impl<'a> GitRequest<'a> {
 /// Answers a git request, streaming in both directions.
 pub(crate) async fn serve(world: &World, parts: &Parts, body: Body) -> Option<Response> {
     let request = GitRequest::parse(&parts.uri)?;
-    let token = world.presented(Some(Surface::Git), &parts.headers);
-    let presented = token.map_or(Presented::Nothing, |token| {
-        world.caller(&token).filter(Caller::works).map_or(Presented::Useless, Presented::Token)
-    });
-    let project = match admission::admit(world, &request, &presented) {
+    let rules = world.rules();
+    let presented = world.identify(Some(Surface::Git), &parts.headers);
+    let project = match rules.admit(world, &request, &presented) {
         Ok(project) => project,
-        Err(refusal) => return Some(refusal.into_response(world.forge)),
+        Err(refusal) => return Some(refusal.into_response(rules.challenge())),
     };
-    if world.forge == Forge::GitLab && !request.dot_git && request.path_info == "/info/refs" {
+    if rules.redirects_to_dot_git() && !request.dot_git && request.path_info == "/info/refs" {
         let location = format!("/{}.git/info/refs?{}", request.repository, parts.uri.query().unwrap_or_default());
         return Some((StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response());
     }
@@ -91,7 +88,7 @@ async fn run(
     let hooks_path = [("core.hooksPath", hooks.to_str().unwrap_or_default())];
     let mut command = git::command(git::http_backend()?, if guarded { &hooks_path } else { &[] });
     if guarded {
-        protect(&mut command, world.forge, project);
+        protect(&mut command, world.rules(), project);
     }
     command.env("GIT_PROJECT_ROOT", &project.bare.path).env("GIT_HTTP_EXPORT_ALL", "1");
     command.env("PATH_INFO", request.path_info).env("REQUEST_METHOD", parts.method.as_str());
@@ -127,20 +124,14 @@ fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)> 
 pub(crate) const PRE_RECEIVE: &str = "#!/bin/sh
 while read -r old new ref; do
   case \" $TWIN_PROTECTED \" in
-    *\" $ref \"*) printf \"$TWIN_REFUSAL\\n\" \"$ref\" >&2; exit 1 ;;
+    *\" $ref \"*) printf \"$TWIN_REFUSAL\\n\" \"${ref#refs/heads/}\" >&2; exit 1 ;;
   esac
 done
 ";
 
-fn protect(command: &mut Command, forge: Forge, project: &Project) {
+fn protect(command: &mut Command, rules: &dyn ForgeRules, project: &Project) {
     let refs: Vec<_> = project.protected.iter().map(|branch| format!("refs/heads/{branch}")).collect();
-    let refusal = match forge {
-        Forge::GitLab => "GitLab: You are not allowed to push code to protected branches on this project.",
-        Forge::GitHub => {
-            "error: GH006: Protected branch update failed for %s.\nerror: Changes must be made through a pull request."
-        }
-    };
-    command.env("TWIN_PROTECTED", refs.join(" ")).env("TWIN_REFUSAL", refusal);
+    command.env("TWIN_PROTECTED", refs.join(" ")).env("TWIN_REFUSAL", rules.protected_branch());
 }
 
 #[cfg(test)]

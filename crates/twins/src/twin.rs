@@ -8,18 +8,25 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
+use crate::azure_devops::AzureDevOps;
+use crate::bitbucket::Bitbucket;
+use crate::bitbucket_data_center::BitbucketDataCenter;
 use crate::door;
 use crate::faults::{Faults, Surface, Switch};
-use crate::fixtures::{Account, Entry, Kind, Origin, Repository, Token, TokenState, User};
+use crate::fixtures::{Account, Entry, Origin, Repository, Token, TokenState, User};
 use crate::git::{self, Bare, Commit, NewCommit};
+use crate::gitea::Gitea;
+use crate::github::GitHub;
+use crate::github::GitHubApps;
+use crate::gitlab::GitLab;
+use crate::host::{Host, Plan};
 use crate::journal::Journal;
-use crate::listener::{Lines, TwinListener};
-use crate::seed::{Seed, github_checksum};
+use crate::mishap::Mishap;
+use crate::oauth::Authority;
+use crate::rules::ForgeRules;
+use crate::seed::Seed;
 use crate::smart_http::PRE_RECEIVE;
-use crate::tls::PrivateTls;
 use crate::world::{Project, PullRequest, World, locked};
 
 /// Whose behaviour a twin has.
@@ -29,36 +36,59 @@ pub enum Forge {
     GitLab,
     /// A GitHub Enterprise Server; its API is under `/api/v3`.
     GitHub,
+    /// Bitbucket Cloud; its API is under `/2.0` of the same host. Repositories are `workspace/slug`.
+    Bitbucket,
+    /// Bitbucket Data Center; its API is under `/rest/api/latest`. Repositories are `scm/KEY/slug`.
+    BitbucketDataCenter,
+    /// Gitea; its API is under `/api/v1`. Repositories are `owner/name`.
+    Gitea,
+    /// Forgejo, which adds to Gitea's API what it has of its own.
+    Forgejo,
+    /// Azure DevOps; its API is under `/{organization}/_apis`. Repositories are `organization/project/_git/name`.
+    AzureDevOps,
+}
+
+impl Forge {
+    /// One line for each forge: everything else is in its module.
+    pub(crate) fn rules(self) -> &'static dyn ForgeRules {
+        match self {
+            Self::GitLab => &GitLab,
+            Self::GitHub => &GitHub,
+            Self::Bitbucket => &Bitbucket,
+            Self::BitbucketDataCenter => &BitbucketDataCenter,
+            Self::Gitea => &Gitea::GITEA,
+            Self::Forgejo => &Gitea::FORGEJO,
+            Self::AzureDevOps => &AzureDevOps,
+        }
+    }
 }
 
 /// How a twin is to start.
 #[derive(Debug, Clone)]
 pub struct Builder {
     forge: Forge,
-    tls: bool,
-    listen: String,
-    names: Vec<String>,
+    plan: Plan,
 }
 
 impl Builder {
     /// Serves HTTPS with a certificate from a private authority; plain HTTP otherwise.
     #[must_use]
     pub fn tls(mut self, on: bool) -> Self {
-        self.tls = on;
+        self.plan.tls = on;
         self
     }
 
     /// The address to listen on; `127.0.0.1:0` otherwise.
     #[must_use]
     pub fn listen(mut self, address: &str) -> Self {
-        address.clone_into(&mut self.listen);
+        address.clone_into(&mut self.plan.listen);
         self
     }
 
     /// One more host name for the certificate, besides `127.0.0.1`, `::1` and `localhost`.
     #[must_use]
     pub fn name(mut self, host: &str) -> Self {
-        self.names.push(host.to_owned());
+        self.plan.names.push(host.to_owned());
         self
     }
 
@@ -70,22 +100,11 @@ impl Builder {
         git::http_backend()?;
         let folder = tempfile::Builder::new().prefix("valetkey-twin-").tempdir()?;
         write_hook(&folder)?;
-        let tls = self.tls.then(|| PrivateTls::new(self.names)).transpose()?;
-        let tcp = TcpListener::bind(&self.listen).await?;
-        let address = tcp.local_addr()?;
-        let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
-
-        let lines = Lines::new();
-        let faults = Faults::new(lines.clone());
-        let world = Arc::new(World::new(self.forge, url, folder.path().to_owned(), faults));
-        let (acceptor, ca_pem) = tls.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
-        let listener = TwinListener::new(tcp, acceptor, lines.clone())?;
-        let router = door::router(&world);
-        let server = tokio::spawn(async move {
-            // Serving ends only with the task.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(Twin { world, address, ca_pem: ca_pem.unwrap_or_default(), lines, server, _folder: folder })
+        let opened = self.plan.open().await?;
+        let faults = Faults::new(opened.lines.clone());
+        let world = Arc::new(World::new(self.forge, opened.url.clone(), folder.path().to_owned(), faults));
+        let host = opened.serve(door::router(&world))?;
+        Ok(Twin { world, host, _folder: folder })
     }
 }
 
@@ -100,25 +119,14 @@ fn write_hook(folder: &TempDir) -> io::Result<()> {
 /// A running forge. It stops, and its repositories are removed, when it is dropped.
 pub struct Twin {
     world: Arc<World>,
-    address: SocketAddr,
-    ca_pem: String,
-    lines: Lines,
-    server: JoinHandle<()>,
+    host: Host,
     _folder: TempDir,
-}
-
-impl Drop for Twin {
-    fn drop(&mut self) {
-        self.lines.stop();
-        self.server.abort();
-    }
 }
 
 impl Twin {
     /// A twin that is not yet started.
     pub fn builder(forge: Forge) -> Builder {
-        let names = ["127.0.0.1", "::1", "localhost"].map(str::to_owned).to_vec();
-        Builder { forge, tls: false, listen: "127.0.0.1:0".to_owned(), names }
+        Builder { forge, plan: Plan::default() }
     }
 
     /// Serves for as long as the returned future is polled.
@@ -138,17 +146,17 @@ impl Twin {
 
     /// The address that the twin listens on.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.host.address
     }
 
     /// The certificate of the private authority; empty without TLS.
     pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+        &self.host.ca_pem
     }
 
     /// The URL to clone a repository from, without a credential.
     pub fn clone_url(&self, repository: &str) -> String {
-        format!("{}/{repository}.git", self.url())
+        format!("{}/{}", self.url(), self.world.rules().clone_path(repository))
     }
 
     /// Creates a user.
@@ -159,7 +167,7 @@ impl Twin {
 
     /// Creates a token of the user's and returns its value.
     pub fn token(&self, account: &Account, token: Token) -> String {
-        let value = token.value.clone().unwrap_or_else(|| made_up(self.forge(), &token.kind));
+        let value = token.value.clone().unwrap_or_else(|| self.world.rules().new_token(&token, &mut Seed::random()));
         self.world.add_token(&value, account, token);
         value
     }
@@ -172,14 +180,13 @@ impl Twin {
         assert!(self.world.set_token_state(token, state), "the twin does not know this token");
     }
 
-    /// Creates a repository at a path such as `group/subgroup/project` (GitHub: `owner/name`).
+    /// Creates a repository at a path such as `group/subgroup/project`, in the form that its [`Forge`] wants.
     ///
     /// # Panics
     /// The path is not one of the forge's, or git or the disk fails.
     pub fn repository(&self, path: &str, repository: Repository) {
-        let parts = path.split('/').filter(|part| !part.is_empty()).count();
-        let fits = if self.forge() == Forge::GitHub { parts == 2 } else { parts >= 2 };
-        assert!(fits && parts == path.split('/').count(), "{path:?} is no repository path of {:?}", self.forge());
+        let fits = path.split('/').all(|part| !part.is_empty()) && self.world.rules().is_repository(path);
+        assert!(fits, "{path:?} is no repository path of {:?}", self.forge());
         self.world.add_project(|id| {
             let bare = lay_out(&self.world, id, &repository).expect("the twin's repository can be created");
             Project {
@@ -228,6 +235,28 @@ impl Twin {
     /// Turns a fault on for a part of the forge.
     pub fn switch_at(&self, surface: Surface, fault: Switch) {
         self.world.faults.turn_on(Some(surface), fault);
+    }
+
+    /// Has something go wrong with the next request of this method and path, such as `POST` and `/oauth/token`.
+    ///
+    /// # Panics
+    /// The method is none of HTTP's.
+    pub fn mishap(&self, method: &str, path: &str, mishap: Mishap) {
+        let method = method.parse().expect("a method of HTTP");
+        self.world.mishaps.plan(method, path, mishap);
+    }
+
+    /// The authorization server: apps, consents, tokens.
+    ///
+    /// # Panics
+    /// The forge has none.
+    pub fn oauth(&self) -> &Authority {
+        self.world.oauth.as_ref().expect("the forge has an authorization server")
+    }
+
+    /// The GitHub Apps of a GitHub twin.
+    pub fn github_apps(&self) -> GitHubApps<'_> {
+        GitHubApps { world: &self.world }
     }
 
     /// Turns every fault off.
@@ -281,18 +310,4 @@ fn lay_out(world: &World, id: u64, repository: &Repository) -> io::Result<Bare> 
         })?;
     }
     Ok(bare)
-}
-
-fn made_up(forge: Forge, kind: &Kind) -> String {
-    let mut seed = Seed::random();
-    match (forge, kind) {
-        (Forge::GitLab, _) => format!("glpat-{}", seed.alphanumeric(20)),
-        (Forge::GitHub, Kind::FineGrained(_)) => {
-            format!("github_pat_{}_{}", seed.alphanumeric(22), seed.alphanumeric(59))
-        }
-        (Forge::GitHub, Kind::Scoped(_)) => {
-            let body = seed.alphanumeric(30);
-            format!("ghp_{body}{}", github_checksum(&body))
-        }
-    }
 }

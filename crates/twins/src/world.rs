@@ -10,11 +10,15 @@ use axum::http::header::HOST;
 use tokio::sync::Semaphore;
 
 use crate::access::{AccessLevel, Member, Through, Visibility};
-use crate::auth;
+use crate::admission::Presented;
 use crate::faults::{Faults, Surface};
-use crate::fixtures::{Account, Kind, Token, TokenState};
+use crate::fixtures::{Account, Form, Kind, Token, TokenState};
 use crate::git::Bare;
+use crate::github::Registry;
 use crate::journal::Log;
+use crate::mishap::Mishaps;
+use crate::oauth::{Authority, TokenLife};
+use crate::rules::ForgeRules;
 use crate::twin::Forge;
 
 /// Git processes at work at the same time; more requests wait their turn.
@@ -26,6 +30,10 @@ pub(crate) struct World {
     pub(crate) folder: PathBuf,
     pub(crate) log: Log,
     pub(crate) faults: Faults,
+    pub(crate) mishaps: Mishaps,
+    pub(crate) oauth: Option<Arc<Authority>>,
+    /// GitHub Apps.
+    pub(crate) apps: Mutex<Registry>,
     pub(crate) git_slots: Arc<Semaphore>,
     accounts: Mutex<Vec<Account>>,
     tokens: Mutex<HashMap<String, Caller>>,
@@ -39,6 +47,8 @@ pub(crate) struct Caller {
     pub(crate) id: u64,
     pub(crate) account: Account,
     pub(crate) token: Token,
+    /// The number of the token that this one came of by rotation; its own otherwise.
+    pub(crate) family: u64,
 }
 
 impl Caller {
@@ -49,7 +59,7 @@ impl Caller {
     pub(crate) fn scopes(&self) -> &[String] {
         match &self.token.kind {
             Kind::Scoped(scopes) => scopes,
-            Kind::FineGrained(_) => &[],
+            Kind::FineGrained(_) | Kind::App { .. } => &[],
         }
     }
 
@@ -57,14 +67,25 @@ impl Caller {
         self.scopes().iter().any(|scope| any_of.contains(&scope.as_str()))
     }
 
+    /// Whether the authorization server gave the token out.
+    pub(crate) fn is_from_oauth(&self) -> bool {
+        self.id == 0
+    }
+
+    /// Whether the token is good for the repository at a path.
+    pub(crate) fn reaches(&self, path: &str) -> bool {
+        let Form::Limited(limit) = &self.token.form else { return true };
+        path.strip_prefix(limit.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// The level of a fine-grained token's permission; `None` where it was not given.
     pub(crate) fn permission(&self, name: &str) -> Option<&str> {
-        let Kind::FineGrained(permissions) = &self.token.kind else { return None };
+        let (Kind::FineGrained(permissions) | Kind::App { permissions, .. }) = &self.token.kind else { return None };
         permissions.iter().find(|(permission, _)| permission == name).map(|(_, level)| level.as_str())
     }
 
     pub(crate) fn is_fine_grained(&self) -> bool {
-        matches!(self.token.kind, Kind::FineGrained(_))
+        !matches!(self.token.kind, Kind::Scoped(_))
     }
 }
 
@@ -85,6 +106,8 @@ pub struct PullRequest {
     pub author: String,
     /// GitHub's flag, or GitLab's title prefix.
     pub draft: bool,
+    /// How often its title or description was changed.
+    pub version: u64,
 }
 
 pub(crate) struct Project {
@@ -149,12 +172,34 @@ impl Project {
         all.push(opened.clone());
         Ok(opened)
     }
+
+    pub(crate) fn pull_request(&self, number: u64) -> Option<PullRequest> {
+        locked(&self.pull_requests).iter().find(|request| request.number == number).cloned()
+    }
+
+    /// Changes what is given of a pull request.
+    pub(crate) fn change_pull_request(
+        &self,
+        number: u64,
+        title: Option<String>,
+        description: Option<String>,
+    ) -> Option<PullRequest> {
+        let mut all = locked(&self.pull_requests);
+        let request = all.iter_mut().find(|request| request.number == number)?;
+        request.title = title.unwrap_or(std::mem::take(&mut request.title));
+        request.description = description.unwrap_or(std::mem::take(&mut request.description));
+        request.version += 1;
+        Some(request.clone())
+    }
 }
 
 impl World {
     pub(crate) fn new(forge: Forge, url: String, folder: PathBuf, faults: Faults) -> Self {
         Self {
             forge,
+            mishaps: Mishaps::default(),
+            apps: Mutex::default(),
+            oauth: forge.rules().oauth().map(|dialect| Arc::new(Authority::new(&url, dialect))),
             url,
             folder,
             faults,
@@ -194,9 +239,31 @@ impl World {
         locked(&self.accounts).iter().find(|account| account.id == id).cloned()
     }
 
+    pub(crate) fn account_named(&self, username: &str) -> Option<Account> {
+        locked(&self.accounts).iter().find(|account| account.username == username).cloned()
+    }
+
+    /// The accounts whose user name or display name contains a text, whatever its case.
+    pub(crate) fn accounts_like(&self, text: &str) -> Vec<Account> {
+        let wanted = text.to_lowercase();
+        let contains = |name: &str| name.to_lowercase().contains(&wanted);
+        let mut found = locked(&self.accounts).clone();
+        found.retain(|account| contains(&account.username) || contains(&account.name));
+        found
+    }
+
+    /// The account's tokens.
+    pub(crate) fn tokens_of(&self, account: &Account) -> Vec<Caller> {
+        let mut found: Vec<_> =
+            locked(&self.tokens).values().filter(|caller| caller.account.id == account.id).cloned().collect();
+        found.sort_by_key(|caller| caller.id);
+        found
+    }
+
     pub(crate) fn add_token(&self, value: &str, account: &Account, token: Token) {
         let mut tokens = locked(&self.tokens);
-        let caller = Caller { id: tokens.len() as u64 + 1, account: account.clone(), token };
+        let id = tokens.len() as u64 + 1;
+        let caller = Caller { id, account: account.clone(), token, family: id };
         tokens.insert(value.to_owned(), caller);
     }
 
@@ -205,17 +272,63 @@ impl World {
         tokens.get_mut(value).map(|caller| caller.token.state = state).is_some()
     }
 
+    /// Puts a new token in the place of an old one, which is revoked.
+    pub(crate) fn rotate_token(&self, old: &str, new: &str, expires: &str) -> Option<Caller> {
+        let mut tokens = locked(&self.tokens);
+        let id = tokens.len() as u64 + 1;
+        let caller = tokens.get_mut(old)?;
+        let mut rotated = Caller { id, ..caller.clone() };
+        rotated.token.expires = Some(expires.to_owned());
+        caller.token.state = TokenState::Revoked;
+        tokens.insert(new.to_owned(), rotated.clone());
+        Some(rotated)
+    }
+
+    /// Revokes a token and all that came of it by rotation.
+    pub(crate) fn revoke_tokens_of_family(&self, family: u64) {
+        for caller in locked(&self.tokens).values_mut().filter(|caller| caller.family == family) {
+            caller.token.state = TokenState::Revoked;
+        }
+    }
+
     pub(crate) fn caller(&self, token: &str) -> Option<Caller> {
-        locked(&self.tokens).get(token).cloned()
+        locked(&self.tokens).get(token).cloned().or_else(|| self.oauth_caller(token))
+    }
+
+    /// The access tokens of the authorization server are tokens like the others.
+    fn oauth_caller(&self, token: &str) -> Option<Caller> {
+        let (granted, life) = self.oauth.as_ref()?.lookup(token)?;
+        let state = match life {
+            TokenLife::Live => TokenState::Active,
+            TokenLife::Expired => TokenState::Expired,
+            TokenLife::Revoked => TokenState::Revoked,
+        };
+        Some(Caller {
+            id: 0,
+            family: 0,
+            token: self.rules().oauth_token(self, &granted).state(state),
+            account: granted.account,
+        })
+    }
+
+    pub(crate) fn rules(&self) -> &'static dyn ForgeRules {
+        self.forge.rules()
     }
 
     /// The token in the headers that this surface reads, known or not.
     pub(crate) fn presented(&self, surface: Option<Surface>, headers: &HeaderMap) -> Option<String> {
-        match (surface?, self.forge) {
-            (Surface::Git, _) => auth::for_git(headers),
-            (_, Forge::GitLab) => auth::for_gitlab(headers),
-            (_, Forge::GitHub) => auth::for_github(headers),
+        match surface? {
+            Surface::Git => self.rules().git_token(headers),
+            Surface::Api | Surface::Everywhere => self.rules().api_token(headers),
         }
+    }
+
+    /// Whose token the headers present.
+    pub(crate) fn identify(&self, surface: Option<Surface>, headers: &HeaderMap) -> Presented {
+        let Some((surface, token)) = surface.zip(self.presented(surface, headers)) else { return Presented::Nothing };
+        let caller = self.caller(&token).filter(Caller::works);
+        let accepted = caller.filter(|caller| self.rules().accepts(surface, headers, caller));
+        accepted.map_or(Presented::Useless, |caller| Presented::Token(Box::new(caller)))
     }
 
     pub(crate) fn add_project(&self, make: impl FnOnce(u64) -> Project) {

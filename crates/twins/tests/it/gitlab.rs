@@ -1,7 +1,7 @@
 //! GitLab's API.
 
 use serde_json::json;
-use valetkey_twins::{AccessLevel, Forge, Repository, Token, TokenState, User};
+use valetkey_twins::{AccessLevel, Forge, Mishap, OAuthApp, Repository, Token, TokenState, User};
 
 use crate::support::{Answer, Fixture, PROJECT};
 
@@ -154,4 +154,71 @@ async fn every_answer_tells_the_limit_and_no_route_is_a_404() {
     {
         assert!(answer.header(header).is_some(), "{header}");
     }
+}
+
+#[tokio::test]
+async fn an_oauth_token_works_as_bearer_and_as_gits_password_until_it_ends() {
+    let fixture = Fixture::new(Forge::GitLab).await;
+    let oauth = fixture.twin.oauth();
+    let app = oauth.register(OAuthApp::confidential("https://valetkey.example.test/callback"));
+    let token = oauth.grant(&app, &fixture.john, ["api"]).access;
+    assert!(token.len() == 64 && token.bytes().all(|letter| letter.is_ascii_hexdigit()));
+    assert_eq!(fixture.get_as(&token, "/api/v4/user").await.json()["username"], "john");
+    fixture.git(&["ls-remote", &fixture.url_with(&token)]).await.succeeded();
+    let info = fixture.get_as(&token, "/oauth/token/info").await.json();
+    assert_eq!((&info["scope"], &info["application"]["uid"]), (&json!(["api"]), &json!(app.client_id())));
+    assert_eq!(fixture.get_as(&token, "/api/v4/personal_access_tokens/self").await.status, 401);
+
+    oauth.expire(&token);
+    let expired = fixture.get_as(&token, "/api/v4/user").await.json();
+    assert!(expired["error_description"].as_str().unwrap().starts_with("Token is expired."));
+    fixture.git(&["ls-remote", &fixture.url_with(&token)]).await.failed();
+}
+
+#[tokio::test]
+async fn a_token_rotates_itself_and_a_second_try_ends_the_family() {
+    let fixture = Fixture::new(Forge::GitLab).await;
+    let route = "/api/v4/personal_access_tokens/self/rotate";
+    let rotated = fixture.post(route, json!({"expires_at": "2027-03-01"})).await;
+    let fresh = rotated.json()["token"].as_str().expect("a new token").to_owned();
+    assert_eq!((rotated.status, &rotated.json()["expires_at"]), (200, &json!("2027-03-01")));
+    assert_eq!(fixture.get("/api/v4/user").await.status, 401);
+    assert_eq!(fixture.get_as(&fresh, "/api/v4/user").await.status, 200);
+
+    assert_eq!(fixture.post(route, json!({})).await.status, 401);
+    assert_eq!(fixture.get_as(&fresh, "/api/v4/user").await.status, 401, "the family ended");
+}
+
+#[tokio::test]
+async fn rotation_wants_its_scope_and_a_personal_token() {
+    let fixture = Fixture::new(Forge::GitLab).await;
+    let url = format!("{}/api/v4/personal_access_tokens/self", fixture.twin.url());
+    let app = fixture.twin.oauth().register(OAuthApp::confidential("https://valetkey.example.test/callback"));
+    let oauth = fixture.twin.oauth().grant(&app, &fixture.john, ["api"]).access;
+    let reader = fixture.twin.token(&fixture.john, Token::generated().scopes(["read_api"]));
+    for (token, status) in [(&oauth, 405), (&reader, 403)] {
+        let rotate = fixture.http.post(format!("{url}/rotate")).bearer_auth(token);
+        assert_eq!(rotate.send().await.unwrap().status(), status);
+    }
+    assert_eq!(fixture.http.delete(&url).bearer_auth(&reader).send().await.unwrap().status(), 204);
+    assert_eq!(fixture.get_as(&reader, "/api/v4/user").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_rotation_whose_answer_is_lost_has_happened() {
+    let fixture = Fixture::new(Forge::GitLab).await;
+    let route = "/api/v4/personal_access_tokens/self/rotate";
+    fixture.twin.mishap("POST", route, Mishap::LoseAnswer);
+    let rotate = fixture.http.post(format!("{}{route}", fixture.twin.url())).bearer_auth(&fixture.token);
+    assert!(rotate.send().await.is_err());
+    assert_eq!(fixture.get("/api/v4/user").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_list_that_has_not_changed_is_not_sent_again() {
+    let fixture = Fixture::new(Forge::GitLab).await;
+    let url = format!("{}/api/v4/projects", fixture.twin.url());
+    let tag = fixture.get("/api/v4/projects").await.header("etag").expect("a tag").to_owned();
+    let again = fixture.http.get(&url).bearer_auth(&fixture.token).header("if-none-match", &tag);
+    assert_eq!(again.send().await.unwrap().status(), 304);
 }

@@ -78,11 +78,16 @@ impl Fixture {
 }
 
 /// A client that trusts the twin's authority and follows nothing.
-#[expect(clippy::disallowed_methods, reason = "a test of a server needs a client")]
 pub(crate) fn http_client(twin: &Twin) -> Client {
+    client(twin.ca_pem())
+}
+
+/// A client that trusts this authority, if there is one, and follows nothing.
+#[expect(clippy::disallowed_methods, reason = "a test of a server needs a client")]
+pub(crate) fn client(ca_pem: &str) -> Client {
     let mut client = Client::builder().no_proxy().redirect(redirect::Policy::none()).user_agent("valetkey-tests");
-    if !twin.ca_pem().is_empty() {
-        let authority = Certificate::from_pem(twin.ca_pem().as_bytes()).expect("the authority is PEM");
+    if !ca_pem.is_empty() {
+        let authority = Certificate::from_pem(ca_pem.as_bytes()).expect("the authority is PEM");
         client = client.tls_certs_only([authority]);
     }
     client.build().expect("a client")

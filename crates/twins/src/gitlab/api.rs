@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::access::{AccessLevel, Through};
+use crate::etag;
 use crate::faults::Surface;
 use crate::fixtures::{Account, TokenState};
 use crate::git::Branch;
@@ -19,23 +21,25 @@ use crate::paging::Paging;
 use crate::world::{Caller, Project, PullRequest, World, locked};
 
 const PER_PAGE: usize = 20;
-const CREATED: &str = "2026-01-01T00:00:00.000Z";
+pub(super) const CREATED: &str = "2026-01-01T00:00:00.000Z";
 const READ_API: &[&str] = &["api", "read_api"];
 
-pub(crate) fn routes() -> Router<Arc<World>> {
+pub(super) fn routes() -> Router<Arc<World>> {
     Router::new()
         .route("/api/v4/version", get(version))
         .route("/api/v4/user", get(user))
-        .route("/api/v4/personal_access_tokens/self", get(token_self))
         .route("/api/v4/projects", get(projects))
         .route("/api/v4/projects/{id}", get(project))
         .route("/api/v4/projects/{id}/members/all/{user}", get(member))
         .route("/api/v4/projects/{id}/repository/branches", get(branches))
         .route("/api/v4/projects/{id}/merge_requests", get(merge_requests).post(open_merge_request))
+        .route("/api/v4/projects/{id}/merge_requests/{iid}", put(change_merge_request))
+        .merge(super::tokens::routes())
+        .route_layer(middleware::from_fn(etag::tag))
 }
 
 /// GitLab's refusals, with the bodies of its API guard.
-enum Refusal {
+pub(super) enum Refusal {
     Unauthorized,
     InvalidToken(&'static str),
     InsufficientScope(&'static [&'static str]),
@@ -65,19 +69,19 @@ impl IntoResponse for Refusal {
 }
 
 /// The 403 of a token that lacks a scope.
-pub(crate) fn insufficient_scope(scopes: &[&str]) -> Response {
+pub(super) fn insufficient_scope(scopes: &[&str]) -> Response {
     let description = "The request requires higher privileges than provided by the access token.";
     let body = json!({"error": "insufficient_scope", "error_description": description, "scope": scopes.join(" ")});
     (StatusCode::FORBIDDEN, Json(body)).into_response()
 }
 
 /// The answer for a path that is no route.
-pub(crate) fn no_such_route() -> Response {
+pub(super) fn no_such_route() -> Response {
     Refusal::Error(StatusCode::NOT_FOUND, "404 Not Found".to_owned()).into_response()
 }
 
-type Answer = Result<Response, Refusal>;
-type Twin = State<Arc<World>>;
+pub(super) type Answer = Result<Response, Refusal>;
+pub(super) type Twin = State<Arc<World>>;
 
 /// Who asks. A token must work even where none is needed; `None` for scopes lets any working token in.
 fn visitor(
@@ -103,7 +107,11 @@ fn visitor(
     }
 }
 
-fn signed_in(world: &World, headers: &HeaderMap, scopes: Option<&'static [&'static str]>) -> Result<Caller, Refusal> {
+pub(super) fn signed_in(
+    world: &World,
+    headers: &HeaderMap,
+    scopes: Option<&'static [&'static str]>,
+) -> Result<Caller, Refusal> {
     visitor(world, headers, scopes)?.ok_or(Refusal::Unauthorized)
 }
 
@@ -128,16 +136,6 @@ async fn user(State(world): Twin, headers: HeaderMap) -> Answer {
         "email": address, "commit_email": address, "public_email": email,
         "avatar_url": null, "web_url": format!("{}/{username}", world.base_url(&headers)),
         "created_at": CREATED, "confirmed_at": CREATED, "external": false, "two_factor_enabled": false,
-    }))
-    .into_response())
-}
-
-async fn token_self(State(world): Twin, headers: HeaderMap) -> Answer {
-    let caller = signed_in(&world, &headers, None)?;
-    Ok(Json(json!({
-        "id": caller.id, "name": "valetkey", "revoked": false, "created_at": CREATED, "description": null,
-        "scopes": caller.scopes(), "user_id": caller.account.id, "last_used_at": CREATED, "active": true,
-        "expires_at": caller.token.expires,
     }))
     .into_response())
 }
@@ -319,6 +317,7 @@ async fn open_merge_request(
         source_branch: source.clone(),
         target_branch: target.clone(),
         author: caller.account.username.clone(),
+        version: 0,
     });
     let opened = opened.map_err(|other| {
         let text = format!("Another open merge request already exists for this source branch: !{other}");
@@ -328,6 +327,28 @@ async fn open_merge_request(
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
+#[derive(Deserialize)]
+struct ChangedMergeRequest {
+    title: Option<String>,
+    description: Option<String>,
+}
+
+async fn change_merge_request(
+    State(world): Twin,
+    headers: HeaderMap,
+    Path((id, iid)): Path<(String, u64)>,
+    Json(changed): Json<ChangedMergeRequest>,
+) -> Answer {
+    let caller = signed_in(&world, &headers, Some(&["api"]))?;
+    let project = find(&world, &id, Some(&caller.account))?;
+    if !project.pushable_by(Some(&caller.account)) {
+        return Err(Refusal::Message(StatusCode::FORBIDDEN, json!("403 Forbidden")));
+    }
+    let changed = project.change_pull_request(iid, changed.title, changed.description);
+    let changed = changed.ok_or_else(|| Refusal::not_found("404 Not found"))?;
+    Ok(Json(merge_request_json(&project, &changed, &world.base_url(&headers))).into_response())
+}
+
 fn missing_fields(new: &NewMergeRequest) -> String {
     let fields = [("source_branch", &new.source_branch), ("target_branch", &new.target_branch), ("title", &new.title)];
     let missing = fields.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| format!("{name} is missing"));
@@ -335,7 +356,7 @@ fn missing_fields(new: &NewMergeRequest) -> String {
 }
 
 fn merge_request_json(project: &Project, request: &PullRequest, base: &str) -> Value {
-    let PullRequest { number, title, description, source_branch, target_branch, author, draft } = request;
+    let PullRequest { number, title, description, source_branch, target_branch, author, draft, .. } = request;
     json!({
         "id": project.id * 1_000 + number, "iid": number, "project_id": project.id, "title": title,
         "description": description, "state": "opened", "draft": draft, "created_at": CREATED, "updated_at": CREATED,

@@ -8,21 +8,23 @@ use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, patch};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::apps;
+use super::limits;
 use crate::access::{AccessLevel, Visibility};
+use crate::etag;
 use crate::faults::{Surface, Switch};
-use crate::fixtures::{ExpirationFormat, TokenState};
+use crate::fixtures::{ExpirationFormat, Kind, TokenState};
 use crate::git::Branch;
-use crate::limits;
 use crate::paging::Paging;
 use crate::world::{Caller, Project, PullRequest, World, locked};
 
-const PER_PAGE: usize = 30;
-const CREATED: &str = "2026-01-01T00:00:00Z";
+pub(super) const PER_PAGE: usize = 30;
+pub(super) const CREATED: &str = "2026-01-01T00:00:00Z";
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
 
 const REST: &str = "https://docs.github.com/rest";
@@ -30,11 +32,8 @@ const SSO: &str = "https://docs.github.com/articles/authenticating-to-a-github-o
 const USER_AGENT_REQUIRED: &str = "Request forbidden by administrative rules. Please make sure your request has a \
     User-Agent header (https://docs.github.com/en/rest/overview/resources-in-the-rest-api#user-agent-required). \
     Check https://developer.github.com for other possible causes.\n";
-pub(crate) const LIMITS: &str = "https://docs.github.com/rest/overview/resources-in-the-rest-api#rate-limiting";
-pub(crate) const SECONDARY_LIMITS: &str =
-    "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits";
 
-pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
+pub(super) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
     Router::new()
         .route("/api/v3/rate_limit", get(rate_limit))
         .route("/api/v3/user", get(user))
@@ -43,11 +42,14 @@ pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
         .route("/api/v3/repos/{owner}/{name}", get(repository))
         .route("/api/v3/repos/{owner}/{name}/branches", get(branches))
         .route("/api/v3/repos/{owner}/{name}/pulls", get(pulls).post(open_pull))
+        .route("/api/v3/repos/{owner}/{name}/pulls/{number}", patch(change_pull))
+        .merge(apps::api_routes())
+        .route_layer(middleware::from_fn(etag::tag))
         .route_layer(middleware::from_fn_with_state(Arc::clone(world), demands))
 }
 
 /// A GitHub error answer.
-pub(crate) struct Problem {
+pub(super) struct Problem {
     status: StatusCode,
     message: String,
     documentation: &'static str,
@@ -56,19 +58,19 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), documentation: REST, errors: None, header: None }
     }
 
-    pub(crate) fn documented(self, documentation: &'static str) -> Self {
+    pub(super) fn documented(self, documentation: &'static str) -> Self {
         Self { documentation, ..self }
     }
 
-    fn not_found() -> Self {
+    pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not Found")
     }
 
-    fn invalid(error: &Value) -> Self {
+    pub(super) fn invalid(error: &Value) -> Self {
         let errors = Some(json!([error]));
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Validation Failed") }
     }
@@ -98,17 +100,17 @@ impl IntoResponse for Problem {
 }
 
 /// The 403 of a fine-grained token that lacks a permission.
-pub(crate) fn token_lacks_access() -> Response {
+pub(super) fn token_lacks_access() -> Response {
     Problem::new(StatusCode::FORBIDDEN, "Resource not accessible by personal access token").into_response()
 }
 
 /// The answer for a path that is no route.
-pub(crate) fn no_such_route() -> Response {
+pub(super) fn no_such_route() -> Response {
     Problem::not_found().into_response()
 }
 
-type Answer = Result<Response, Problem>;
-type Twin = State<Arc<World>>;
+pub(super) type Answer = Result<Response, Problem>;
+pub(super) type Twin = State<Arc<World>>;
 
 /// What GitHub wants of every call, and what it tells of the caller's token in every answer.
 async fn demands(State(world): Twin, request: Request, next: Next) -> Response {
@@ -153,10 +155,12 @@ fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
 fn visitor(world: &World, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
     let Some(token) = world.presented(Some(Surface::Api), headers) else { return Ok(None) };
     let caller = world.caller(&token).filter(Caller::works);
-    caller.map(Some).ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "Bad credentials"))
+    let caller = caller.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "Bad credentials"))?;
+    apps::wants_awake(world, &caller)?;
+    Ok(Some(caller))
 }
 
-fn signed_in(world: &World, headers: &HeaderMap) -> Result<Caller, Problem> {
+pub(super) fn signed_in(world: &World, headers: &HeaderMap) -> Result<Caller, Problem> {
     visitor(world, headers)?.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "Requires authentication"))
 }
 
@@ -167,9 +171,12 @@ fn wants_sso(world: &World, caller: Option<&Caller>) -> bool {
 
 /// Whether the token, and its owner, may see the repository.
 fn sees(caller: Option<&Caller>, project: &Project) -> bool {
-    let token_reaches = |caller: &Caller| caller.is_fine_grained() || caller.has_scope(&["repo"]);
-    project.visibility == Visibility::Public
-        || caller.is_some_and(|caller| token_reaches(caller) && project.visible_to(Some(&caller.account)))
+    let reaches = |caller: &Caller| match caller.token.kind {
+        Kind::App { .. } => caller.app_reaches(project.id),
+        Kind::FineGrained(_) => project.visible_to(Some(&caller.account)),
+        Kind::Scoped(_) => caller.has_scope(&["repo"]) && project.visible_to(Some(&caller.account)),
+    };
+    project.visibility == Visibility::Public || caller.is_some_and(reaches)
 }
 
 /// A repository as the caller finds it. What one may not see does not exist.
@@ -188,11 +195,11 @@ fn find(
 
 async fn rate_limit(State(world): Twin, headers: HeaderMap) -> Answer {
     visitor(&world, &headers)?;
-    Ok(Json(limits::github_overview(world.served())).into_response())
+    Ok(Json(limits::overview(world.served())).into_response())
 }
 
 async fn user(State(world): Twin, headers: HeaderMap) -> Answer {
-    let account = signed_in(&world, &headers)?.account;
+    let account = person(&world, &headers)?.account;
     let mut body = account_json(&account.username, account.id, &world.base_url(&headers));
     body["name"] = json!(account.name);
     body["email"] = json!(account.email);
@@ -200,7 +207,7 @@ async fn user(State(world): Twin, headers: HeaderMap) -> Answer {
     Ok(Json(body).into_response())
 }
 
-fn account_json(login: &str, id: u64, base: &str) -> Value {
+pub(super) fn account_json(login: &str, id: u64, base: &str) -> Value {
     json!({
         "login": login, "id": id, "node_id": format!("U_{id}"), "type": "User", "site_admin": false,
         "url": format!("{base}/api/v3/users/{login}"), "html_url": format!("{base}/{login}"),
@@ -208,7 +215,7 @@ fn account_json(login: &str, id: u64, base: &str) -> Value {
 }
 
 async fn own_repositories(State(world): Twin, headers: HeaderMap, uri: Uri, Query(paging): Query<Paging>) -> Answer {
-    let caller = signed_in(&world, &headers)?;
+    let caller = person(&world, &headers)?;
     let mut found = visible_repositories(&world, Some(&caller));
     found.retain(|project| project.level(Some(&caller.account)).is_some());
     listing(&world, &headers, Some(&caller), found, |found, base| {
@@ -284,7 +291,7 @@ async fn repository(State(world): Twin, headers: HeaderMap, Path(path): Path<(St
     Ok(response)
 }
 
-fn repository_json(project: &Project, caller: Option<&Caller>, base: &str) -> Value {
+pub(super) fn repository_json(project: &Project, caller: Option<&Caller>, base: &str) -> Value {
     let (owner, name) = project.owner_and_name();
     let path = &project.path;
     let mut body = json!({
@@ -295,12 +302,15 @@ fn repository_json(project: &Project, caller: Option<&Caller>, base: &str) -> Va
         "html_url": format!("{base}/{path}"), "clone_url": format!("{base}/{path}.git"), "created_at": CREATED,
     });
     if let Some(caller) = caller {
-        let level = project.level(Some(&caller.account));
+        let level = match caller.token.kind {
+            Kind::App { installation: Some(_), .. } => caller.installation_level(project.id),
+            _ => project.level(Some(&caller.account)),
+        };
         let at_least = |wanted| level.is_some_and(|level| level >= wanted);
         body["permissions"] = json!({
             "admin": at_least(AccessLevel::Owner), "maintain": at_least(AccessLevel::Maintainer),
             "push": at_least(AccessLevel::Developer), "triage": at_least(AccessLevel::Developer),
-            "pull": project.visible_to(Some(&caller.account)),
+            "pull": sees(Some(caller), project),
         });
     }
     body
@@ -313,7 +323,8 @@ async fn branches(
     Path(path): Path<(String, String)>,
     Query(paging): Query<Paging>,
 ) -> Answer {
-    let (_, project) = find(&world, &headers, &path)?;
+    let (caller, project) = find(&world, &headers, &path)?;
+    app_may_read(caller.as_ref(), &project, "contents")?;
     let base = world.base_url(&headers);
     let page = paging.cut(project.bare.branches(), PER_PAGE);
     let branch = |Branch { name, commit }: &Branch| {
@@ -339,7 +350,8 @@ async fn pulls(
     Query(query): Query<PullsQuery>,
     Query(paging): Query<Paging>,
 ) -> Answer {
-    let (_, project) = find(&world, &headers, &path)?;
+    let (caller, project) = find(&world, &headers, &path)?;
+    app_may_read(caller.as_ref(), &project, "pull_requests")?;
     let (owner, _) = project.owner_and_name();
     let base = world.base_url(&headers);
     let mut found = locked(&project.pull_requests).clone();
@@ -394,6 +406,7 @@ async fn open_pull(
         target_branch: new.base.clone(),
         author: caller.account.username.clone(),
         draft: new.draft,
+        version: 0,
     });
     let opened = opened.map_err(|_| {
         let message = format!("A pull request already exists for {owner}:{source}.");
@@ -402,19 +415,64 @@ async fn open_pull(
     Ok((StatusCode::CREATED, Json(pull_json(&project, &opened, &world.base_url(&headers)))).into_response())
 }
 
+#[derive(Deserialize)]
+struct ChangedPull {
+    title: Option<String>,
+    body: Option<String>,
+}
+
+async fn change_pull(
+    State(world): Twin,
+    headers: HeaderMap,
+    Path((owner, name, number)): Path<(String, String, u64)>,
+    Json(changed): Json<ChangedPull>,
+) -> Answer {
+    let caller = signed_in(&world, &headers)?;
+    let (_, project) = find(&world, &headers, &(owner, name))?;
+    may_open_pull(&caller, &project)?;
+    let changed = project.change_pull_request(number, changed.title, changed.body).ok_or_else(Problem::not_found)?;
+    Ok(Json(pull_json(&project, &changed, &world.base_url(&headers))).into_response())
+}
+
+fn lacks_access(caller: &Caller) -> &'static str {
+    match caller.token.kind {
+        Kind::App { .. } => "Resource not accessible by integration",
+        Kind::Scoped(_) | Kind::FineGrained(_) => "Resource not accessible by personal access token",
+    }
+}
+
+/// A person; an installation is none.
+fn person(world: &World, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let caller = signed_in(world, headers)?;
+    match caller.token.kind {
+        Kind::App { installation: Some(_), .. } => Err(Problem::new(StatusCode::FORBIDDEN, lacks_access(&caller))),
+        _ => Ok(caller),
+    }
+}
+
+/// An app reads of a private repository what its permissions name.
+fn app_may_read(caller: Option<&Caller>, project: &Project, permission: &str) -> Result<(), Problem> {
+    let app = caller.filter(|caller| matches!(caller.token.kind, Kind::App { .. }));
+    let lacking = app.filter(|caller| caller.permission(permission).is_none());
+    match lacking.filter(|_| project.visibility != Visibility::Public) {
+        Some(caller) => Err(Problem::new(StatusCode::FORBIDDEN, lacks_access(caller))),
+        None => Ok(()),
+    }
+}
+
 fn may_open_pull(caller: &Caller, project: &Project) -> Result<(), Problem> {
     if caller.is_fine_grained() && caller.permission("pull_requests") != Some("write") {
-        let message = "Resource not accessible by personal access token";
+        let message = lacks_access(caller);
         let header = Some(("x-accepted-github-permissions", "pull_requests=write".to_owned()));
         return Err(Problem { header, ..Problem::new(StatusCode::FORBIDDEN, message) });
     }
     let scope = caller.is_fine_grained() || caller.has_scope(&["repo", "public_repo"]);
-    if scope && project.pushable_by(Some(&caller.account)) { Ok(()) } else { Err(Problem::not_found()) }
+    if scope && caller.may_push_to(project) { Ok(()) } else { Err(Problem::not_found()) }
 }
 
 fn pull_json(project: &Project, pull: &PullRequest, base: &str) -> Value {
     let (owner, _) = project.owner_and_name();
-    let PullRequest { number, title, description, source_branch, target_branch, author, draft } = pull;
+    let PullRequest { number, title, description, source_branch, target_branch, author, draft, .. } = pull;
     let side =
         |branch: &str| json!({"ref": branch, "label": format!("{owner}:{branch}"), "sha": project.bare.head(branch)});
     json!({
