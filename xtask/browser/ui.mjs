@@ -3,6 +3,7 @@
 // SIGN_IN_URL   a one-time sign-in link of a fresh server
 // TWIN          what the GitLab twin printed: JSON with url, token, cloneUrl, otherTokens; or else
 //               GITLAB_URL, TOKEN and REPO name a GitLab, a token of it and a repository that the token may push to
+// FORMS         a folder for pictures of every provider's form, as the documents show them; none if not given
 // SCREENSHOTS   the folder for pictures; a temporary one if not given
 // CHROMIUM      the browser; /usr/bin/chromium if not given
 
@@ -76,6 +77,17 @@ async function pleasant() {
 }
 
 const heading = (name) => page.getByRole("heading", { name, level: 1 });
+const consented = () => page.getByRole("article").filter({ hasText: "By consent" });
+
+async function register(slug, instance, id, secret) {
+  await page.goto(`${base}/settings/apps/${slug}`);
+  await page.getByLabel("Instance URL").fill(instance);
+  await page.getByLabel("Client id").fill(id);
+  await page.getByLabel("Client secret").fill(secret);
+  await page.getByRole("button", { name: "Register" }).click();
+  await page.getByText("Registered. People can now connect").waitFor();
+}
+
 const card = () => page.getByRole("article").filter({ hasText: "Browser test" });
 
 await step("strangers are sent to the sign-in page", async () => {
@@ -129,19 +141,19 @@ await step("a token that can't be one is refused beside its field, and the rest 
   await pleasant();
   const create = await dialog.getByRole("link", { name: /Create a token/ }).getAttribute("href");
   check(create.startsWith(twin.url), `the link leads to ${create}`);
-  await dialog.getByLabel("Personal access token").fill("x");
+  await dialog.getByLabel("Access token", { exact: true }).fill("x");
   await dialog.getByLabel("Alias").fill("Browser test");
   await dialog.getByRole("button", { name: "Connect" }).click();
   await page.getByText("Invalid GitLab token format").waitFor();
   check((await page.getByLabel("Instance URL").inputValue()) === twin.url, "the instance is lost");
   check((await page.getByLabel("Alias").inputValue()) === "Browser test", "the alias is lost");
-  check((await page.getByLabel("Personal access token").inputValue()) === "", "the token came back");
+  check((await page.getByLabel("Access token", { exact: true }).inputValue()) === "", "the token came back");
   await pleasant();
 });
 
 if (twin.otherTokens) {
   await step("an expired token is refused with what to do", async () => {
-    await page.getByLabel("Personal access token").fill(twin.otherTokens.expired);
+    await page.getByLabel("Access token", { exact: true }).fill(twin.otherTokens.expired);
     await page.getByRole("button", { name: "Connect" }).click();
     await page.getByText("has expired").waitFor();
     await page.getByText(/Create a new token/).first().waitFor();
@@ -149,9 +161,9 @@ if (twin.otherTokens) {
 }
 
 await step("GitLab is connected and says as whom", async () => {
-  await page.getByLabel("Personal access token").fill(twin.token);
+  await page.getByLabel("Access token", { exact: true }).fill(twin.token);
   await page.getByRole("button", { name: "Connect" }).click();
-  await page.getByText("The provider accepted the token").waitFor();
+  await page.getByText("The provider accepted").waitFor();
   await card().getByText("Connected", { exact: true }).waitFor();
   if (twin.username) await card().getByText(twin.username, { exact: true }).first().waitFor();
   check(!(await page.content()).includes(twin.token), "the token is in the page");
@@ -170,11 +182,142 @@ await step("it can be tested and renamed", async () => {
 if (twin.otherTokens) {
   await step("a revoked token does not replace a good one", async () => {
     await card().getByRole("link", { name: "Replace token" }).click();
-    await page.getByRole("dialog").getByLabel("New personal access token").fill(twin.otherTokens.revoked);
+    await page.getByRole("dialog").getByLabel("Access token").fill(twin.otherTokens.revoked);
     await page.keyboard.press("Enter");
     await page.getByText("was revoked").waitFor();
     await page.goto(`${base}/integrations`);
     await card().getByText("Connected", { exact: true }).waitFor();
+  });
+}
+
+if (twin.oauth) {
+  await step("the provider replaces a token by itself", async () => {
+    await card().getByRole("link", { name: "Replace token" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Rotate now" }).click();
+    await page.getByText("The provider made a new token").waitFor();
+    await card().getByText("Connected", { exact: true }).waitFor();
+  });
+
+  await step("without an app one is told what works, and what to ask for", async () => {
+    await page.goto(`${base}/integrations`);
+    await page.getByRole("link", { name: "Connect Gitea" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("link", { name: "Sign in with Gitea" }).click();
+    await dialog.getByText("no app is registered at Gitea").waitFor();
+    await pleasant();
+    await dialog.getByRole("navigation").getByRole("link", { name: "Access token" }).click();
+    await dialog.getByLabel("Access token", { exact: true }).waitFor();
+  });
+
+  await step("an administrator registers an app", async () => {
+    await page.goto(`${base}/settings/apps`);
+    await pleasant();
+    await page.getByRole("link", { name: "Register an app at GitLab" }).click();
+    await page.getByText(`${base}/oauth/callback`, { exact: true }).waitFor();
+    await pleasant();
+    await register("gitlab", twin.url, twin.oauth.clientId, twin.oauth.clientSecret);
+    await page.getByText(twin.oauth.clientId).waitFor();
+    check(!(await page.content()).includes(twin.oauth.clientSecret), "the secret is in the page");
+    await pleasant();
+  });
+
+  await step("GitLab is connected by consent", async () => {
+    await page.goto(`${base}/integrations/connect/gitlab?method=oauth`);
+    await pleasant();
+    await page.getByLabel("Alias").fill("By consent");
+    await page.getByRole("button", { name: /^Continue with GitLab/ }).click();
+    await page.getByText("The provider accepted").waitFor();
+    await consented().getByText("Consent in the browser").waitFor();
+    await consented().getByText("Connected", { exact: true }).waitFor();
+    await pleasant();
+  });
+
+  await step("consent can be given again, for the same account", async () => {
+    await consented().getByRole("link", { name: "Connect again" }).click();
+    await pleasant();
+    await page.getByRole("dialog").getByRole("button", { name: /^Continue with GitLab/ }).click();
+    await page.getByText("The provider accepted").waitFor();
+    check((await consented().count()) === 1, "there are two now");
+  });
+
+  await step("a code is shown for another device, and the page waits", async () => {
+    await page.goto(`${base}/integrations/connect/gitlab?method=oauth`);
+    await page.getByRole("button", { name: "Use a code instead" }).click();
+    await heading("Connect GitLab by a code").waitFor();
+    const code = await page.getByLabel("Code", { exact: true }).textContent();
+    await pleasant();
+    await page.waitForResponse((response) => response.url() === page.url());
+    await page.reload();
+    check((await page.getByLabel("Code", { exact: true }).textContent()) === code, "the code is lost");
+    const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() });
+    const other = await plain.newPage();
+    await other.goto(page.url());
+    await other.waitForNavigation();
+    check((await other.getByLabel("Code", { exact: true }).textContent()) === code, "without a script the code is lost");
+    await plain.close();
+  });
+
+  await step("consent is taken back at the provider, too", async () => {
+    await page.goto(`${base}/integrations`);
+    await consented().getByRole("link", { name: "Disconnect" }).click();
+    await page.getByRole("dialog").getByText("GitLab is asked to revoke it").waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Disconnect" }).click();
+    await page.getByText("The provider has revoked the credential").waitFor();
+    check((await consented().count()) === 0, "it is still there");
+  });
+
+  await step("scopes are chosen by check boxes", async () => {
+    await register("google", "", "1-x.apps.googleusercontent.com", "GOCSPX-none");
+    await page.goto(`${base}/integrations/connect/google`);
+    const group = page.getByRole("group", { name: "What agents may use" });
+    check((await group.getByRole("checkbox").count()) > 3, "there is little to choose");
+    await group.getByLabel("Gmail: send").check();
+    await pleasant();
+    await page.goto(`${base}/integrations/connect/github`);
+    await pleasant();
+    await page.goto(`${base}/integrations/connect/http?method=header`);
+    await page.getByLabel("Header name").waitFor();
+    await pleasant();
+  });
+
+  await step("a GitHub App is asked for by a form that goes to GitHub", async () => {
+    await page.goto(`${base}/settings/apps`);
+    await page.getByRole("link", { name: "Create a GitHub App" }).click();
+    await pleasant();
+    await page.getByRole("dialog").getByLabel("Organisation").fill("acme");
+    await page.getByRole("dialog").getByRole("button", { name: "Next" }).click();
+    await heading("On to GitHub").waitFor();
+    await pleasant();
+    const leaving = page.waitForRequest((request) => request.url().startsWith("https://github.com/organizations/acme/settings/apps/new"));
+    await page.route("https://github.com/**", (route) => route.fulfill({ body: "GitHub" }));
+    await page.getByRole("button", { name: "Continue to github.com" }).click();
+    const manifest = new URLSearchParams((await leaving).postData()).get("manifest");
+    check(JSON.parse(manifest).callback_urls[0] === `${base}/oauth/callback`, "GitHub is told another callback");
+    await page.unroute("https://github.com/**");
+  });
+
+  if (env.FORMS) {
+    await step("every provider's form has its picture", async () => {
+      mkdirSync(env.FORMS, { recursive: true });
+      // Tall enough for the longest, so that nothing that stays in sight is in the way.
+      await page.setViewportSize({ width: 900, height: 1400 });
+      for (const slug of ["github", "gitlab", "bitbucket", "bitbucket-dc", "gitea", "azure-devops", "jira", "google", "slack", "http"]) {
+        await page.goto(`${base}/integrations/connect/${slug}`);
+        await page.locator("[data-panel]").screenshot({ path: join(env.FORMS, `connect-${slug}.png`) });
+      }
+      await page.setViewportSize({ width: 1280, height: 900 });
+    });
+  }
+
+  await step("an app is removed after asking", async () => {
+    await page.goto(`${base}/settings/apps`);
+    for (const name of ["Remove Google Workspace", "Remove GitLab"]) {
+      await page.getByRole("link", { name }).click();
+      await page.getByRole("dialog").getByText("No integration stands on it").waitFor();
+      await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+      await page.getByText("Nobody can connect by it any more").waitFor();
+    }
+    await page.getByText("None yet.").waitFor();
   });
 }
 
@@ -334,7 +477,7 @@ await step("disconnecting asks first, and then it is gone", async () => {
   await card().getByRole("link", { name: "Disconnect" }).click();
   await page.getByRole("dialog").getByText("No session uses it now").waitFor();
   await page.getByRole("dialog").getByRole("button", { name: "Disconnect" }).click();
-  await page.getByText("The credential is erased").waitFor();
+  await page.getByText("The provider has revoked the credential").waitFor();
   check((await card().count()) === 0, "it is still there");
 });
 

@@ -1,9 +1,14 @@
-//! What a maintainer runs: `cargo xtask test`, `ci`, `bench`, `peers`, `browser`, `fuzz`.
+//! What a maintainer runs: `cargo xtask test`, `ci`, `bench`, `peers`, `gitea`, `browser`, `fuzz`.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a tool that runs other tools and says so")]
 
 mod browser;
+mod certified;
+mod gitea;
+mod node;
 mod peers;
 mod postgres;
+mod prism;
+mod running;
 
 use std::{
     env,
@@ -17,11 +22,14 @@ use anyhow::{Context as _, Result, bail};
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test            every test: unit, integration, the real binary; the store on PostgreSQL too and the web pages in a
-                  browser, where these are installed
+  test            every test: unit, integration, the real binary; the store and two refreshing processes on
+                  PostgreSQL too and the web pages in a browser, where these are installed
   ci              fmt, clippy, cargo-deny, test, peers: what must pass before anything lands
   bench           the table of ratios in docs/benchmarks.md, measured anew
-  peers           outside clients (python-gitlab, PyGithub) against our GitLab and GitHub twins
+  peers           our twins against clients and servers that others wrote: the vendors' and the community's clients, a
+                  certified authorization server, GitHub's own description of its API, a real Gitea, which is built once,
+                  where Go is installed
+  gitea           only the program against a real Gitea
   browser         only the web pages in a browser
   fuzz [SECONDS]  every fuzz target for so long (default 60); needs the nightly toolchain and cargo-fuzz
 ";
@@ -32,7 +40,8 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["ci"] => ci(),
         ["bench"] => bench(),
-        ["peers"] => peers::run(),
+        ["peers"] => peers(),
+        ["gitea"] => gitea::run(),
         ["browser"] => browser::run(),
         ["fuzz"] => fuzz("60"),
         ["fuzz", seconds] => fuzz(seconds),
@@ -55,6 +64,8 @@ fn test() -> Result<()> {
     if let Some(server) = postgres::Server::start()? {
         let store = ["test", "--package", "valetkey-store", "--test", "store"];
         run(cargo_command(store).env("VALETKEY_TEST_POSTGRES", server.url()))?;
+        let refresh = ["test", "--package", "valetkey-integrations", "--lib", "refresh::"];
+        run(cargo_command(refresh).env("VALETKEY_TEST_POSTGRES", server.url()))?;
     }
     browser::run()
 }
@@ -64,10 +75,16 @@ fn ci() -> Result<()> {
     cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     deny()?;
     test()?;
+    peers()
+}
+
+fn peers() -> Result<()> {
+    certified::run()?;
+    prism::run()?;
     peers::run()
 }
 
-/// Licences, bans and duplicates. The advisory database is fetched from where this machine may not reach: left out here.
+/// Licences, bans and duplicates. `cargo deny check advisories` is apart: it needs the advisory database from the network.
 fn deny() -> Result<()> {
     if !succeeds("cargo", ["deny", "--version"]) {
         println!("skipped: cargo deny (not installed; `cargo install --locked cargo-deny`)");

@@ -7,18 +7,34 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{built, cargo, root, run as run_command, scratch, succeeds};
+use crate::{built, cargo, gitea, root, run as run_command, scratch, succeeds};
 
-/// Proves the twins by clients that others wrote: whatever python-gitlab and PyGithub make of them, ours may rely on.
+/// Which example serves which provider, and the script that tries it.
+const PEERS: &[(&str, &str, &str)] = &[
+    ("twin", "gitlab", "gitlab_peer.py"),
+    ("twin", "github", "github_peer.py"),
+    ("twin", "bitbucket", "bitbucket_peer.py"),
+    ("twin", "bitbucket-data-center", "bitbucket_data_center_peer.py"),
+    ("twin", "gitea", "gitea_peer.py"),
+    ("twin", "forgejo", "gitea_peer.py"),
+    ("twin", "azure-devops", "azure_devops_peer.py"),
+    ("service", "jira", "jira_peer.py"),
+    ("service", "jira-data-center", "jira_data_center_peer.py"),
+    ("service", "google", "google_peer.py"),
+    ("service", "slack", "slack_peer.py"),
+];
+
+/// Proves the twins by clients that others wrote: whatever these make of them, ours may rely on.
+/// Then the program by a forge that others wrote.
 pub(crate) fn run() -> Result<()> {
     if !succeeds("python3", ["-c", "import venv"]) {
         println!("skipped: peers (python3 with venv is not installed)");
         return Ok(());
     }
     let python = environment()?;
-    cargo(["build", "--package", "valetkey-twins", "--example", "twin"])?;
-    for (forge, script) in [("gitlab", "gitlab_peer.py"), ("github", "github_peer.py")] {
-        let mut twin = start_twin(forge)?;
+    cargo(["build", "--package", "valetkey-twins", "--examples"])?;
+    for (program, provider, script) in PEERS {
+        let mut twin = start_twin(program, provider)?;
         let outcome = facts_of(&mut twin).and_then(|facts| {
             let script = root().join("xtask/peers").join(script);
             run_command(Command::new(&python).arg(script).arg(facts).env("PYTHONDONTWRITEBYTECODE", "1"))
@@ -28,7 +44,7 @@ pub(crate) fn run() -> Result<()> {
         twin.wait()?;
         outcome?;
     }
-    Ok(())
+    gitea::run()
 }
 
 fn environment() -> Result<PathBuf> {
@@ -55,9 +71,9 @@ fn facts_of(twin: &mut Child) -> Result<PathBuf> {
     Ok(file)
 }
 
-fn start_twin(forge: &str) -> Result<Child> {
-    Command::new(built("examples/twin"))
-        .arg(forge)
+fn start_twin(program: &str, provider: &str) -> Result<Child> {
+    Command::new(built("examples").join(program))
+        .arg(provider)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -4,7 +4,7 @@ use axum::{
 };
 use http::{StatusCode, header};
 use valetkey_model::{Problem, ProblemCode, ProviderKind, RepoUrl};
-use valetkey_providers::ProviderError;
+use valetkey_providers::{ProviderError, provider as of};
 
 use crate::address::Service;
 
@@ -76,10 +76,7 @@ pub(crate) fn upstream_refusal(
 
 /// The contract's text for a push that the provider refused.
 fn push_forbidden(provider: ProviderKind) -> String {
-    let scope = match provider {
-        ProviderKind::GitLab => "write_repository",
-        ProviderKind::GitHub => "repo",
-    };
+    let scope = of(provider).words().push_scope;
     format!(
         "{provider} push failed: Insufficient permissions. Ensure your {provider} token has '{scope}' scope. You can update your token by reconnecting your {provider} account with the required permissions."
     )

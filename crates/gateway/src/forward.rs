@@ -59,7 +59,7 @@ impl Exchange {
             }
         }
         let request = request
-            .header(header::AUTHORIZATION, credential::basic(&self.authorized))
+            .header(header::AUTHORIZATION, credential::header(&self.authorized)?)
             .body(body.unwrap_or_default())
             .map_err(|_| Problem::new(ProblemCode::InvalidInput, "The request can't be forwarded."))?;
         let upstream = self

@@ -194,8 +194,8 @@ fn decoded(text: &str) -> Result<String, CredentialError> {
 /// The answer to [`Operation::Get`].
 #[derive(Clone, Copy)]
 pub struct Response<'a> {
-    /// Who git is to sign in as.
-    pub username: &'a str,
+    /// Who git is to sign in as; none for a bearer token, which git takes from 2.46 on, where it can `authtype`.
+    pub username: Option<&'a str>,
     /// With what.
     pub password: &'a str,
     /// When git should stop using it, in seconds since 1970.
@@ -208,7 +208,7 @@ impl Response<'_> {
     /// # Errors
     /// [`CredentialError::Character`] when a value would break out of its line, [`CredentialError::TooLong`].
     pub fn encode(&self) -> Result<String, CredentialError> {
-        for value in [self.username, self.password] {
+        for value in [self.username.unwrap_or_default(), self.password] {
             if value.chars().any(char::is_control) {
                 return Err(CredentialError::Character);
             }
@@ -217,7 +217,12 @@ impl Response<'_> {
             }
         }
         let expiry = self.password_expiry_utc.map(|at| format!("password_expiry_utc={at}\n")).unwrap_or_default();
-        Ok(format!("username={}\npassword={}\n{expiry}", self.username, self.password))
+        Ok(match self.username {
+            Some(username) => format!("username={username}\npassword={}\n{expiry}", self.password),
+            None => {
+                format!("capability[]=authtype\nauthtype=Bearer\ncredential={}\nephemeral=1\n{expiry}", self.password)
+            }
+        })
     }
 }
 
@@ -262,7 +267,7 @@ mod tests {
     fn passwords_are_not_kept() {
         let request = parse("protocol=https\nhost=h.test\nusername=jo\npassword=hunter2\nurl2=x").unwrap();
         assert!(!format!("{request:?}").contains("hunter2"));
-        let response = Response { username: "jo", password: "hunter2", password_expiry_utc: None };
+        let response = Response { username: Some("jo"), password: "hunter2", password_expiry_utc: None };
         assert!(!format!("{response:?}").contains("hunter2"));
     }
 
@@ -313,10 +318,13 @@ mod tests {
 
     #[test]
     fn answers() {
-        let answer =
-            |password, password_expiry_utc| Response { username: "oauth2", password, password_expiry_utc }.encode();
+        let answer = |password, password_expiry_utc| {
+            Response { username: Some("oauth2"), password, password_expiry_utc }.encode()
+        };
         assert_eq!(answer("s=e", None).unwrap(), "username=oauth2\npassword=s=e\n");
         assert_eq!(answer("s", Some(7)).unwrap(), "username=oauth2\npassword=s\npassword_expiry_utc=7\n");
+        let bearer = Response { username: None, password: "s", password_expiry_utc: None }.encode();
+        assert_eq!(bearer.unwrap(), "capability[]=authtype\nauthtype=Bearer\ncredential=s\nephemeral=1\n");
         for bad in ["a\nb", "a\rb", "a\0", "a\u{85}"] {
             assert_eq!(answer(bad, None), Err(CredentialError::Character));
         }
@@ -332,7 +340,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_read_back_is_what_was_written(user in "[^\\p{Cc}]{0,20}", password in "[^\\p{Cc}]{0,20}") {
-            let text = Response { username: &user, password: &password, password_expiry_utc: None }.encode().unwrap();
+            let text = Response { username: Some(&user), password: &password, password_expiry_utc: None }.encode().unwrap();
             let request = parse(&format!("{text}protocol=https\nhost=h.test\n")).unwrap();
             prop_assert_eq!(request.username, Some(user));
         }

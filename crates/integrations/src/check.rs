@@ -1,13 +1,20 @@
+use jiff::Timestamp;
 use valetkey_model::{
-    CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProviderKind, RepoUrl, UserId,
+    AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode,
+    ProviderKind, RepoUrl, UserId,
 };
 use valetkey_providers::{
     Access, Checked, Provider, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict, provider,
 };
-use valetkey_seal::Secret;
-use valetkey_store::{CheckRecord, Finding};
+use valetkey_store::Finding;
 
-use crate::Integrations;
+use crate::{
+    Integrations,
+    credential::repositories_of,
+    record::recorded_since,
+    refresh::{AfterRefusal, Current},
+    tally::CheckEnd,
+};
 
 /// What the provider says of a token.
 #[derive(Debug)]
@@ -22,23 +29,45 @@ pub enum TokenCheck {
 /// An integration whose token is open, to ask its provider something.
 struct Opened<'a> {
     with: &'a Integrations,
-    integration: &'a Integration,
-    token: Secret<String>,
-    generation: i64,
+    current: Current,
 }
 
 impl Opened<'_> {
     fn provider(&self) -> &'static dyn Provider {
-        provider(self.integration.provider)
+        provider(self.current.integration.provider)
     }
 
     fn access(&self) -> Access<'_> {
-        let Integrations { http, clock, .. } = self.with;
-        Access { http, instance: &self.integration.instance_url, token: &self.token, now: clock.now() }
+        let (Integrations { http, clock, .. }, Current { integration, credential }) = (self.with, &self.current);
+        Access { http, instance: &integration.instance_url, credential, now: clock.now() }
     }
 
     fn problem(&self, error: ProviderError) -> Problem {
-        error.into_problem(self.integration.provider, &self.integration.instance_url)
+        error.into_problem(self.current.integration.provider, &self.current.integration.instance_url)
+    }
+
+    /// What the owner should know of how long their consent lasts.
+    fn note_on_consent(&self) -> Option<&'static str> {
+        let Current { integration, credential } = &self.current;
+        let consented_at = credential.consent.as_ref()?.at?;
+        self.provider().note_on_consent(integration.refresh_expires_at?.duration_since(consented_at))
+    }
+
+    /// What is recorded of the provider's answer, and its problem if it is one.
+    fn finding(&self, answer: Result<Checked, ProviderError>) -> (Finding, Option<Problem>) {
+        let Current { integration, .. } = &self.current;
+        match answer {
+            Ok(mut checked) => {
+                checked.details.notes.extend(self.note_on_consent().map(str::to_owned));
+                let lacking = lacking(integration.provider, &integration.instance_url, &checked);
+                (described(checked, known_end(integration), lacking.as_ref()), lacking)
+            }
+            Err(error) => {
+                let verdict = error.verdict();
+                let problem = self.problem(error);
+                (refused(verdict, &problem), Some(problem))
+            }
+        }
     }
 }
 
@@ -49,7 +78,7 @@ pub(crate) fn lacking(kind: ProviderKind, instance: &InstanceUrl, checked: &Chec
 }
 
 /// What is recorded of a token that the provider described.
-pub(crate) fn described(checked: Checked, lacking: Option<&Problem>) -> Finding {
+pub(crate) fn described(checked: Checked, known_end: Option<Timestamp>, lacking: Option<&Problem>) -> Finding {
     let outcome = match lacking {
         Some(problem) => CheckOutcome::InsufficientScope { reason: problem.detail.clone() },
         None => CheckOutcome::Connected,
@@ -58,7 +87,17 @@ pub(crate) fn described(checked: Checked, lacking: Option<&Problem>) -> Finding 
         outcome,
         account: checked.account,
         granted_scopes: checked.granted_scopes,
-        expires_at: checked.expires_at,
+        // Few say of an access token when it ends, once it is given out.
+        expires_at: checked.expires_at.or(known_end),
+        details: checked.details,
+    }
+}
+
+/// The end that was told with the token, for tokens that say nothing of it later.
+fn known_end(integration: &Integration) -> Option<Timestamp> {
+    match integration.auth_method {
+        AuthMethod::OAuth | AuthMethod::App => integration.expires_at,
+        AuthMethod::Pat | AuthMethod::Basic | AuthMethod::Header => None,
     }
 }
 
@@ -69,6 +108,18 @@ fn refused(verdict: Verdict, problem: &Problem) -> Finding {
         Verdict::Credential => Finding::Judged(CheckOutcome::Disconnected { code: problem.code, reason }),
         Verdict::Scope => Finding::Judged(CheckOutcome::InsufficientScope { reason }),
         Verdict::Reachability => Finding::Unreachable(reason),
+    }
+}
+
+fn end(finding: &Finding, problem: Option<&Problem>) -> CheckEnd {
+    match finding {
+        Finding::Unreachable(_) if problem.is_some_and(|p| p.code == ProblemCode::RateLimited) => CheckEnd::RateLimited,
+        Finding::Unreachable(_) => CheckEnd::Unreachable,
+        Finding::Described { outcome, .. } | Finding::Judged(outcome) => match outcome {
+            CheckOutcome::Connected => CheckEnd::Passed,
+            CheckOutcome::InsufficientScope { .. } => CheckEnd::InsufficientScope,
+            CheckOutcome::Disconnected { .. } => CheckEnd::Refused,
+        },
     }
 }
 
@@ -98,21 +149,46 @@ impl Integrations {
     /// # Errors
     /// Only ours: the store or the seal. What the provider says is the [`TokenCheck`].
     pub async fn check(&self, integration: &Integration) -> Result<TokenCheck, Problem> {
-        let opened = self.opened(integration).await?;
-        let (finding, problem) = match opened.provider().check(opened.access()).await {
-            Ok(checked) => {
-                let lacking = lacking(integration.provider, &integration.instance_url, &checked);
-                (described(checked, lacking.as_ref()), lacking)
-            }
-            Err(error) => {
-                let verdict = error.verdict();
-                let problem = opened.problem(error);
-                (refused(verdict, &problem), Some(problem))
-            }
+        let began = self.clock.now();
+        let mut opened = match self.opened(integration).await {
+            // The provider was asked for a new token first, and did not give one.
+            Err(problem) if problem.provider.is_some() => return self.not_renewed(integration, problem, began).await,
+            other => other?,
         };
-        let record = CheckRecord { generation: opened.generation, checked_at: self.clock.now(), finding };
-        self.store.record_check(&integration.id, &record).await?;
+        let mut answer = opened.provider().check(opened.access()).await;
+        if answer.as_ref().is_err_and(|error| error.verdict() == Verdict::Credential) {
+            // An access token may die before its time. Only if a newer one does not work either the credential is at fault.
+            let Current { integration, .. } = &opened.current;
+            match self.refresh_refused(integration, integration.generation).await? {
+                AfterRefusal::Stands => {}
+                AfterRefusal::NotRenewed(problem) => return self.not_renewed(integration, problem, began).await,
+                AfterRefusal::Newer(newer) => {
+                    opened.current = *newer;
+                    answer = opened.provider().check(opened.access()).await;
+                }
+            }
+        }
+        let (finding, problem) = opened.finding(answer);
+        self.tally.check(end(&finding, problem.as_ref()));
+        let wait = problem.as_ref().and_then(|problem| problem.retry_after_seconds);
+        self.record(&integration.id, opened.current.integration.generation, finding, wait).await?;
         Ok(problem.map_or(TokenCheck::Passed, TokenCheck::Failed))
+    }
+
+    /// Without a token that works nothing can be asked. That the grant has ended is recorded already, and stays.
+    async fn not_renewed(
+        &self,
+        integration: &Integration,
+        problem: Problem,
+        began: Timestamp,
+    ) -> Result<TokenCheck, Problem> {
+        let now_is = self.by_id(&integration.id).await?;
+        let finding = Finding::Unreachable(problem.detail.clone());
+        self.tally.check(end(&finding, Some(&problem)));
+        if !recorded_since(&now_is, began) {
+            self.record(&now_is.id, now_is.generation, finding, problem.retry_after_seconds).await?;
+        }
+        Ok(TokenCheck::Failed(problem))
     }
 
     /// Asks the provider what the account may do with a repository.
@@ -121,7 +197,7 @@ impl Integrations {
     /// The provider's refusal. A repository that the account may only read is none.
     pub async fn repository(&self, integration: &Integration, repo: &RepoUrl) -> Result<RepositoryAccess, Problem> {
         let opened = self.opened(integration).await?;
-        opened.provider().repository(opened.access(), repo).await.map_err(|e| opened.problem(e))
+        repositories_of(integration.provider)?.repository(opened.access(), repo).await.map_err(|e| opened.problem(e))
     }
 
     /// Opens a pull (merge) request, or finds the open one of the same branch.
@@ -135,11 +211,13 @@ impl Integrations {
         draft: &PullRequestDraft,
     ) -> Result<PullRequest, Problem> {
         let opened = self.opened(integration).await?;
-        opened.provider().open_pull_request(opened.access(), repo, draft).await.map_err(|e| opened.problem(e))
+        repositories_of(integration.provider)?
+            .open_pull_request(opened.access(), repo, draft)
+            .await
+            .map_err(|e| opened.problem(e))
     }
 
-    async fn opened<'a>(&'a self, integration: &'a Integration) -> Result<Opened<'a>, Problem> {
-        let (token, generation) = self.open(&integration.id).await?;
-        Ok(Opened { with: self, integration, token, generation })
+    async fn opened(&self, integration: &Integration) -> Result<Opened<'_>, Problem> {
+        Ok(Opened { with: self, current: self.fresh(integration).await? })
     }
 }

@@ -1,15 +1,17 @@
+use jiff::Timestamp;
 use valetkey_model::{
     Account, Alias, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope,
     Problem, ProblemCode, ProviderKind, UserId,
 };
-use valetkey_providers::{Access, Checked, provider};
+use valetkey_providers::{Access, Checked, Credential, provider};
 use valetkey_seal::{Identity, Secret};
-use valetkey_store::{CheckRecord, IntegrationFilter, StoreError};
+use valetkey_store::{Reconnection, StoreError};
 
 use crate::{
     Integrations,
     check::{described, lacking},
     credential::seal_problem,
+    events::Happening,
 };
 
 /// What somebody gives to connect an account.
@@ -25,8 +27,17 @@ pub struct Connect {
     pub alias: Option<Alias>,
     /// Where; the provider's public service if none.
     pub instance_url: Option<InstanceUrl>,
-    /// The personal access token.
-    pub token: Secret<String>,
+    /// What its requests are to carry.
+    pub credential: Credential,
+}
+
+/// When what was connected ends, as far as the answer with its tokens said so.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ends {
+    /// The token that requests carry.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// The grant behind it: then a person must consent again.
+    pub(crate) refresh_expires_at: Option<Timestamp>,
 }
 
 /// The identity under which an integration's credential is sealed.
@@ -43,10 +54,15 @@ impl Integrations {
     /// # Errors
     /// The provider's refusal, `conflict` for an alias in use; nothing is stored then.
     pub async fn connect(&self, wanted: Connect) -> Result<Integration, Problem> {
-        let instance = wanted.instance_url.clone().unwrap_or_else(|| wanted.provider.default_instance());
-        let checked = self.ask_for_new(wanted.provider, &instance, &wanted.token).await?;
+        self.connect_until(wanted, Ends::default()).await
+    }
+
+    /// As [`connect`](Self::connect), with what is known of the credential's end.
+    pub(crate) async fn connect_until(&self, wanted: Connect, ends: Ends) -> Result<Integration, Problem> {
+        let instance = instance_of(wanted.provider, wanted.instance_url.clone())?;
+        let checked = self.ask_for_new(wanted.provider, &instance, &wanted.credential).await?;
         if let Some(known) = self.reconnectable(&wanted, &instance, &checked).await? {
-            return self.replace_token(&known, &wanted.token, checked).await;
+            return self.replace_credential(&known, &wanted.credential, checked, ends).await;
         }
         let now = self.clock.now();
         let mut integration = Integration {
@@ -57,9 +73,11 @@ impl Integrations {
             alias: wanted.alias.clone().map_or_else(|| default_alias(&checked, &instance, 1), Ok)?,
             instance_url: instance,
             account: checked.account.clone(),
-            auth_method: AuthMethod::Pat,
+            auth_method: wanted.credential.method,
             granted_scopes: checked.granted_scopes.clone(),
-            expires_at: checked.expires_at,
+            expires_at: ends.expires_at.or(checked.expires_at),
+            refresh_expires_at: ends.refresh_expires_at,
+            details: checked.details.clone(),
             outcome: CheckOutcome::Connected,
             unreachable: None,
             is_default: false,
@@ -70,7 +88,7 @@ impl Integrations {
             last_checked_at: now,
             last_used_at: None,
         };
-        let sealed = self.sealer.seal(&identity(&integration.id, 1), &wanted.token);
+        let sealed = self.sealer.seal(&identity(&integration.id, 1), &wanted.credential.to_text());
         for attempt in 2.. {
             match self.store.insert_integration(&integration, sealed.as_bytes()).await {
                 // A prefilled name that is taken is not the person's fault: count up.
@@ -81,48 +99,89 @@ impl Integrations {
                 Ok(()) => break,
             }
         }
-        self.settle_seal(&integration.id, 1, &wanted.token, &sealed).await?;
+        self.settle_seal(&integration.id, 1, &wanted.credential, &sealed).await?;
         tracing::info!(
             integration = %integration.id, provider = integration.provider.slug(), account = %integration.account.username,
             "connected {} as {}", integration.instance_url, integration.account.username
         );
+        self.connected(&integration).await?;
         self.by_id(&integration.id).await
     }
 
     /// Replaces an integration's token by a new one of the same account.
     ///
     /// # Errors
-    /// The provider's refusal, or `integration_unusable` when the new token is another account's; the old one stays then.
-    pub async fn rotate(
+    /// As [`replace_as`](Self::replace_as).
+    pub async fn replace(
         &self,
         owner: &UserId,
         which: &IntegrationRef,
-        token: &Secret<String>,
+        token: Secret<String>,
     ) -> Result<Integration, Problem> {
-        let known = self.get(owner, which).await?;
-        let checked = self.ask_for_new(known.provider, &known.instance_url, token).await?;
-        if checked.account.id != known.account.id {
-            let detail = format!(
-                "The new token belongs to {}, the integration '{}' to {}.",
-                checked.account.username, known.alias, known.account.username
-            );
-            return Err(Problem::new(ProblemCode::IntegrationUnusable, detail)
-                .remedy("Connect the other account as an integration of its own."));
-        }
-        self.replace_token(&known, token, checked).await
+        self.replace_as(owner, which, token, None).await
     }
 
-    /// Asks the provider about a token without storing anything.
+    /// The same, where what goes with the token, a user name or e-mail address, is another one now too.
+    ///
+    /// # Errors
+    /// The provider's refusal, or `integration_unusable` when the new token is another account's; the old one stays then.
+    /// `conflict` where there is no token to replace, because a person consented.
+    pub async fn replace_as(
+        &self,
+        owner: &UserId,
+        which: &IntegrationRef,
+        token: Secret<String>,
+        login: Option<String>,
+    ) -> Result<Integration, Problem> {
+        let known = self.get(owner, which).await?;
+        if matches!(known.auth_method, AuthMethod::OAuth | AuthMethod::App) {
+            let detail =
+                format!("'{}' was connected by consent; its tokens are not for people to replace.", known.alias);
+            return Err(Problem::new(ProblemCode::Conflict, detail)
+                .remedy("Consent again: the same account takes its place.")
+                .by(known.provider));
+        }
+        let (old, _) = self.open(&known).await?;
+        let login = login.or(old.login);
+        let credential = &Credential { token, login, refresh: None, consent: None, ..old };
+        let checked = self.ask_for_new(known.provider, &known.instance_url, credential).await?;
+        same_account(&known, &checked)?;
+        self.replace_credential(&known, credential, checked, Ends::default()).await
+    }
+
+    /// Connects an integration again, in whatever way; its account must stay the same.
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace); `integration_unusable` also for another provider or instance.
+    pub(crate) async fn reconnect(
+        &self,
+        owner: &UserId,
+        known: &IntegrationId,
+        wanted: Connect,
+        ends: Ends,
+    ) -> Result<Integration, Problem> {
+        let known = self.get(owner, &IntegrationRef::Id(known.clone())).await?;
+        if known.provider != wanted.provider || wanted.instance_url.as_ref() != Some(&known.instance_url) {
+            let detail = format!("'{}' belongs to {} at {}.", known.alias, known.provider, known.instance_url);
+            return Err(Problem::new(ProblemCode::IntegrationUnusable, detail));
+        }
+        let checked = self.ask_for_new(known.provider, &known.instance_url, &wanted.credential).await?;
+        same_account(&known, &checked)?;
+        self.replace_credential(&known, &wanted.credential, checked, ends).await
+    }
+
+    /// Asks the provider about a credential without storing anything.
     ///
     /// # Errors
     /// The provider's refusal; a token that does not suffice is one.
-    pub async fn try_token(
+    pub async fn try_credential(
         &self,
         kind: ProviderKind,
-        instance: &InstanceUrl,
-        token: &Secret<String>,
+        instance: Option<InstanceUrl>,
+        credential: &Credential,
     ) -> Result<Account, Problem> {
-        Ok(self.ask_for_new(kind, instance, token).await?.account)
+        let instance = instance_of(kind, instance)?;
+        Ok(self.ask_for_new(kind, &instance, credential).await?.account)
     }
 
     /// Asks with a token that is not stored yet; a token that does not suffice is an error.
@@ -130,11 +189,11 @@ impl Integrations {
         &self,
         kind: ProviderKind,
         instance: &InstanceUrl,
-        token: &Secret<String>,
+        credential: &Credential,
     ) -> Result<Checked, Problem> {
         let provider = provider(kind);
-        provider.check_form(token).map_err(|e| e.into_problem(kind, instance))?;
-        let access = Access { http: &self.http, instance, token, now: self.clock.now() };
+        provider.check_form(instance, credential).map_err(|e| e.into_problem(kind, instance))?;
+        let access = Access { http: &self.http, instance, credential, now: self.clock.now() };
         let checked = provider.check(access).await.map_err(|e| e.into_problem(kind, instance))?;
         match lacking(kind, instance, &checked) {
             Some(problem) => Err(problem),
@@ -149,51 +208,85 @@ impl Integrations {
         checked: &Checked,
     ) -> Result<Option<Integration>, Problem> {
         let same = |i: &Integration| {
-            i.owner == wanted.owner
-                && i.scope == wanted.scope
+            i.scope == wanted.scope
                 && i.instance_url == *instance
                 && i.account.id == checked.account.id
                 && wanted.alias.as_ref().is_none_or(|alias| *alias == i.alias)
         };
-        let all = self
-            .store
-            .integrations(IntegrationFilter { provider: Some(wanted.provider), include_removing: false })
-            .await?;
-        Ok(all.into_iter().find(same))
+        Ok(self.list(&wanted.owner, Some(wanted.provider)).await?.into_iter().find(same))
     }
 
-    async fn replace_token(
+    pub(crate) async fn replace_credential(
         &self,
         known: &Integration,
-        token: &Secret<String>,
+        credential: &Credential,
         checked: Checked,
+        ends: Ends,
     ) -> Result<Integration, Problem> {
-        let next = known.generation + 1;
-        let sealed = self.sealer.seal(&identity(&known.id, next), token);
-        let now = self.clock.now();
-        let generation = self.store.replace_credential(&known.id, known.generation, sealed.as_bytes(), now).await?;
-        self.settle_seal(&known.id, generation, token, &sealed).await?;
-        let record = CheckRecord { generation, checked_at: now, finding: described(checked, None) };
-        self.store.record_check(&known.id, &record).await?;
+        let ends = Ends { expires_at: ends.expires_at.or(checked.expires_at), ..ends };
+        let stored = self.store_credential(known, credential, ends).await?;
+        let generation = stored.generation;
+        self.note(&stored, Happening::Replaced).await;
+        self.record(&known.id, generation, described(checked, ends.expires_at, None), None).await?;
         tracing::info!(integration = %known.id, generation, "token replaced");
         self.by_id(&known.id).await
     }
 
+    /// Stores another credential of an integration, and gives the integration as it is then.
+    pub(crate) async fn store_credential(
+        &self,
+        known: &Integration,
+        credential: &Credential,
+        ends: Ends,
+    ) -> Result<Integration, Problem> {
+        let sealed = self.sealer.seal(&identity(&known.id, known.generation + 1), &credential.to_text());
+        let new = Reconnection {
+            sealed: sealed.as_bytes(),
+            auth_method: credential.method,
+            expires_at: ends.expires_at,
+            refresh_expires_at: ends.refresh_expires_at,
+        };
+        let generation = self.store.reconnect(&known.id, known.generation, &new, self.clock.now()).await?;
+        self.settle_seal(&known.id, generation, credential, &sealed).await?;
+        self.by_id(&known.id).await
+    }
+
     /// Seals what was just stored once more if the master key was rotated in between.
-    async fn settle_seal(
+    pub(crate) async fn settle_seal(
         &self,
         id: &IntegrationId,
         generation: i64,
-        token: &Secret<String>,
+        credential: &Credential,
         sealed: &valetkey_seal::Sealed,
     ) -> Result<(), Problem> {
         if self.sealer.is_current(sealed).map_err(|e| seal_problem(&e))? {
             return Ok(());
         }
-        let again = self.sealer.seal(&identity(id, generation), token);
+        let again = self.sealer.seal(&identity(id, generation), &credential.to_text());
         self.store.rewrap_credential(id, generation, sealed.as_bytes(), again.as_bytes()).await?;
         Ok(())
     }
+}
+
+/// Refuses the credential of another account than the one that is connected.
+fn same_account(known: &Integration, checked: &Checked) -> Result<(), Problem> {
+    if checked.account.id == known.account.id {
+        return Ok(());
+    }
+    let detail = format!(
+        "The new credential belongs to {}, the integration '{}' to {}.",
+        checked.account.username, known.alias, known.account.username
+    );
+    Err(Problem::new(ProblemCode::IntegrationUnusable, detail)
+        .remedy("Connect the other account as an integration of its own."))
+}
+
+/// Where a provider is: as given, else its public service.
+pub(crate) fn instance_of(kind: ProviderKind, given: Option<InstanceUrl>) -> Result<InstanceUrl, Problem> {
+    given.or_else(|| kind.default_instance()).ok_or_else(|| {
+        Problem::new(ProblemCode::InvalidInput, format!("{kind} has no public service; say where yours is."))
+            .remedy(format!("`valetkey connect {} --instance https://host`.", kind.slug()))
+    })
 }
 
 fn default_alias(checked: &Checked, instance: &InstanceUrl, attempt: u32) -> Result<Alias, Problem> {

@@ -1,17 +1,19 @@
 use jiff::Timestamp;
-use valetkey_model::{InstanceUrl, IntegrationId, IntegrationRef, Problem, ProblemCode, ProjectName, UserId};
-use valetkey_providers::provider;
-use valetkey_seal::{SealError, Sealed, Secret};
+use valetkey_model::{
+    InstanceUrl, Integration, IntegrationRef, Problem, ProblemCode, ProjectName, ProviderKind, UserId,
+};
+use valetkey_providers::{Credential, Forge, GitAuth, forge};
+use valetkey_seal::{SealError, Sealed};
 
-use crate::{Integrations, connect::identity};
+use crate::{Integrations, connect::identity, refresh::Current};
 
 /// What a person's own git is given to reach a host, outside of sessions.
 #[derive(Debug)]
 pub struct GitCredential {
-    /// The user name that goes with the token over git.
-    pub git_user: &'static str,
     /// The credential.
-    pub token: Secret<String>,
+    pub credential: Credential,
+    /// How git presents it.
+    pub auth: GitAuth,
     /// When it ends, where the provider says so.
     pub expires_at: Option<Timestamp>,
 }
@@ -36,43 +38,59 @@ impl Integrations {
             _ => None,
         };
         let found = self.resolve(owner, project, None, Some(instance), chosen.as_ref()).await?.integration;
-        let (token, _) = self.open(&found.id).await?;
+        let Current { integration: found, credential } = self.fresh(&found).await?;
+        let auth = git_auth(found.provider, &credential)?;
         self.store.touch_used(&found.id, self.clock.now()).await?;
         tracing::info!(integration = %found.id, "gave a credential to git outside of sessions");
-        Ok(GitCredential { git_user: provider(found.provider).git_user(), token, expires_at: found.expires_at })
+        Ok(GitCredential { credential, auth, expires_at: found.expires_at })
     }
 
-    /// The integrations whose credential does not open with the master keys at hand. Nothing is changed.
+    /// What does not open with the master keys at hand: the ids of integrations, and of registered applications their
+    /// provider and instance. Nothing is changed.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn unopenable(&self) -> Result<Vec<IntegrationId>, Problem> {
+    pub async fn unopenable(&self) -> Result<Vec<String>, Problem> {
         let (mut broken, mut after) = (Vec::new(), None);
         loop {
-            let page = self.store.credentials_page(100, after.as_ref()).await?;
+            let page = self.sealed_page(after.as_ref()).await?;
             let Some((last, _)) = page.last() else { return Ok(broken) };
             after = Some(last.clone());
-            for (id, stored) in page {
+            for (keeper, stored) in page {
                 let sealed = Sealed::from_bytes(stored.sealed);
-                if self.sealer.open(&identity(&id, stored.generation), &sealed).is_err() {
-                    broken.push(id);
+                if self.sealer.open(&keeper.identity(stored.generation), &sealed).is_err() {
+                    broken.push(keeper.to_string());
                 }
             }
         }
     }
 
     /// Opens an integration's credential: the value and its generation.
-    pub(crate) async fn open(&self, id: &IntegrationId) -> Result<(Secret<String>, i64), Problem> {
-        let stored = self.store.credential(id).await?.ok_or_else(|| {
+    pub(crate) async fn open(&self, of: &Integration) -> Result<(Credential, i64), Problem> {
+        let stored = self.store.credential(&of.id).await?.ok_or_else(|| {
             Problem::new(ProblemCode::IntegrationUnusable, "The integration was disconnected; its credential is gone.")
         })?;
         let sealed = Sealed::from_bytes(stored.sealed);
-        let token = self.sealer.open(&identity(id, stored.generation), &sealed).map_err(|e| {
-            tracing::error!(integration = %id, error = %e, "a stored credential does not open");
+        let text = self.sealer.open(&identity(&of.id, stored.generation), &sealed).map_err(|e| {
+            tracing::error!(integration = %of.id, error = %e, "a stored credential does not open");
             seal_problem(&e)
         })?;
-        Ok((token, stored.generation))
+        let credential = Credential::from_text(of.auth_method, text).ok_or_else(|| {
+            Problem::new(ProblemCode::SealBroken, "A stored credential is damaged.")
+                .remedy("Connect the account again.")
+        })?;
+        Ok((credential, stored.generation))
     }
+}
+
+/// How git presents a credential of this kind.
+pub(crate) fn git_auth(kind: ProviderKind, credential: &Credential) -> Result<GitAuth, Problem> {
+    Ok(repositories_of(kind)?.git_auth(credential))
+}
+
+/// The repositories of a kind, which must have some.
+pub(crate) fn repositories_of(kind: ProviderKind) -> Result<&'static dyn Forge, Problem> {
+    forge(kind).ok_or_else(|| Problem::new(ProblemCode::IntegrationUnusable, format!("{kind} hosts no repositories.")))
 }
 
 pub(crate) fn seal_problem(error: &SealError) -> Problem {

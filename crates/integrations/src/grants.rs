@@ -2,13 +2,13 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use valetkey_model::{
-    Grant, GrantId, GrantedIntegration, GrantedRepository, Integration, Problem, ProblemCode, ProviderKind, RepoUrl,
-    SessionId,
+    AuthMethod, Grant, GrantId, GrantedIntegration, GrantedRepository, Integration, Problem, ProblemCode, ProviderKind,
+    RepoUrl, SessionId,
 };
-use valetkey_providers::provider;
+use valetkey_providers::{Credential, GitAuth};
 use valetkey_seal::{Secret, TokenHash, mint};
 
-use crate::Integrations;
+use crate::{Integrations, credential::git_auth, refresh::Current};
 
 /// How far `last_used_at` may lag behind: a busy clone must not write to the store with every request.
 const USED_RESOLUTION: SignedDuration = SignedDuration::from_secs(60);
@@ -18,7 +18,7 @@ const USED_RESOLUTION: SignedDuration = SignedDuration::from_secs(60);
 pub struct Lease(Secret<String>);
 
 impl Lease {
-    /// The text that goes into the gateway's address.
+    /// The text: in the gateway's address, and as the bearer token of the session itself.
     #[expect(clippy::disallowed_methods, reason = "the lease is what the session's git is told in place of a token")]
     pub fn as_path_segment(&self) -> &str {
         self.0.expose()
@@ -48,9 +48,9 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Authorized {
     /// The credential.
-    pub token: Secret<String>,
-    /// The user name that goes with it over git.
-    pub git_user: &'static str,
+    pub credential: Credential,
+    /// How git presents it.
+    pub auth: GitAuth,
     /// Whose it is.
     pub provider: ProviderKind,
     /// The repository, and what may be pushed to it.
@@ -65,7 +65,14 @@ pub struct SessionToken {
     /// The integration.
     pub integration: Integration,
     /// Its credential.
-    pub token: Secret<String>,
+    pub credential: Credential,
+}
+
+/// The repositories of a grant that one installation token can be for: of the same integration and owner as `with`.
+fn together(grant: &Grant, with: &GrantedRepository) -> Vec<RepoUrl> {
+    let owner = |url: &RepoUrl| url.path().split('/').next().unwrap_or_default().to_ascii_lowercase();
+    let fits = |it: &&GrantedRepository| it.integration == with.integration && owner(&it.url) == owner(&with.url);
+    grant.repositories.iter().filter(fits).map(|it| it.url.clone()).collect()
 }
 
 impl Integrations {
@@ -94,12 +101,23 @@ impl Integrations {
         Ok((grant, Lease(lease)))
     }
 
-    /// Ends a session's grant; credentials that waited for its end are erased.
+    /// Ends a session's grant; credentials that waited for its end are erased, and revoked at their provider in the
+    /// background.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn end_grant(&self, session: &SessionId) -> Result<(), Problem> {
-        self.store.end_grant(session).await?;
+        let mut waiting = Vec::new();
+        for id in self.store.removals_held_by(session).await? {
+            let Some(integration) = self.store.integration(&id).await? else { continue };
+            let credential = self.open(&integration).await.ok().map(|(credential, _)| credential);
+            waiting.push((integration, credential));
+        }
+        let erased = self.store.end_grant(session).await?;
+        waiting.retain(|(integration, _)| erased.contains(&integration.id));
+        if !waiting.is_empty() {
+            tokio::spawn(self.clone().revoke_erased(waiting));
+        }
         Ok(())
     }
 
@@ -119,20 +137,23 @@ impl Integrations {
             .await?
             .filter(|grant| grant.ends_at > now)
             .ok_or_else(|| refuse("This session has ended, or never was: its lease is not known."))?;
-        let Some(repository) = grant.repositories.into_iter().find(|granted| granted.url == *repo) else {
+        let Some(repository) = grant.repositories.iter().find(|granted| granted.url == *repo).cloned() else {
             return Err(refuse("This session may not reach this repository."));
         };
         let integration = self.store.integration(&repository.integration).await?;
         let Some(integration) = integration.filter(|i| i.instance_url == *repo.instance()) else {
             return Err(refuse("The integration of this repository was disconnected."));
         };
-        let (token, _) = self.open(&integration.id).await?;
+        let credential = match integration.auth_method {
+            AuthMethod::App => self.installation_token(&integration, &together(&grant, &repository)).await?,
+            _ => self.usable(&integration).await?.0,
+        };
         if integration.last_used_at.is_none_or(|at| now.duration_since(at) > USED_RESOLUTION) {
             self.store.touch_used(&integration.id, now).await?;
         }
         let kind = integration.provider;
-        let git_user = provider(kind).git_user();
-        Ok(Authorized { token, git_user, provider: kind, repository, session: grant.session })
+        let auth = git_auth(kind, &credential)?;
+        Ok(Authorized { credential, auth, provider: kind, repository, session: grant.session })
     }
 
     /// The credentials of a grant, for the session's environment and its redaction.
@@ -143,9 +164,48 @@ impl Integrations {
         let mut tokens = Vec::with_capacity(grant.integrations.len());
         for granted in &grant.integrations {
             let integration = self.by_id(&granted.id).await?;
-            let (token, _) = self.open(&granted.id).await?;
-            tokens.push(SessionToken { integration, token });
+            tokens.extend(self.session_token(grant, &integration).await?);
         }
         Ok(tokens)
+    }
+
+    /// The token of one integration of a grant; none where it would be good for nothing.
+    async fn session_token(&self, grant: &Grant, granted: &Integration) -> Result<Option<SessionToken>, Problem> {
+        let Current { integration, credential } = self.fresh(granted).await?;
+        let first = grant.repositories.iter().find(|repository| repository.integration == integration.id);
+        let credential = match (integration.auth_method, first) {
+            (AuthMethod::App, Some(first)) => self.installation_token(&integration, &together(grant, first)).await?,
+            // Its tokens are for repositories, and the session has none of its.
+            (AuthMethod::App, None) => return Ok(None),
+            _ => credential,
+        };
+        Ok(Some(SessionToken { integration, credential }))
+    }
+
+    /// The present credential of `kind` for the bearer of a session's lease: of the integration whose token is in the
+    /// session's environment too. None where the session was granted none.
+    ///
+    /// # Errors
+    /// `forbidden` for a lease that is unknown, ended or another session's; what keeps a token from being refreshed.
+    pub async fn session_credential(
+        &self,
+        lease: &str,
+        session: &SessionId,
+        kind: ProviderKind,
+    ) -> Result<Option<SessionToken>, Problem> {
+        let now = self.clock.now();
+        let grant = self.store.grant_by_lease(TokenHash::of(lease).as_str()).await?;
+        let Some(grant) = grant.filter(|grant| grant.ends_at > now && grant.session == *session) else {
+            tracing::warn!(%session, provider = kind.slug(), "a credential was asked for without the session's lease");
+            return Err(Problem::new(ProblemCode::Forbidden, "Access denied"));
+        };
+        for granted in grant.integrations.iter().filter(|granted| granted.provider == kind) {
+            let Some(integration) = self.store.integration(&granted.id).await? else { continue };
+            let Some(given) = self.session_token(&grant, &integration).await? else { continue };
+            self.store.touch_used(&integration.id, now).await?;
+            tracing::info!(%session, integration = %integration.id, "gave a session its credential");
+            return Ok(Some(given));
+        }
+        Ok(None)
     }
 }

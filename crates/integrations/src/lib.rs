@@ -1,18 +1,33 @@
-//! The life of a credential: connected, checked, resolved with a reason, granted to sessions, rotated, disconnected.
+//! The life of a credential: connected by token or consent, checked, refreshed, resolved with a reason, granted to sessions,
+//! rotated, disconnected.
 //!
-//! A credential enters through [`Integrations::connect`], which asks the provider before it stores anything, and sleeps
-//! sealed in the store. It comes out in two ways only: [`Integrations::authorize`], for one request of one session's
-//! lease to one repository, and [`Integrations::session_tokens`], for a session's environment. Both look at the grant at the
-//! moment of use; nothing is cached, so what was disconnected is gone with the next request.
+//! A credential enters through [`Integrations::connect`] or a consent ([`Integrations::begin_consent`]); the provider is asked
+//! before anything is stored, and it sleeps sealed in the store. It comes out only against a session's live grant
+//! ([`Integrations::authorize`], [`Integrations::session_tokens`], [`Integrations::session_credential`]) or for its owner's own
+//! git ([`Integrations::credential_for`]). The grant is looked at at the moment of use. What is kept in memory are the tokens
+//! of GitHub App installations, made for one session's repositories and an hour.
 
+mod apps;
 mod branches;
 mod check;
 mod connect;
+mod consent;
 mod credential;
 mod disconnect;
+mod due_checks;
+mod events;
+mod fixed_apps;
+mod github_app;
 mod grants;
+mod installations;
 mod list;
 mod master_key;
+mod record;
+mod refresh;
+mod rotate;
+mod schedule;
+mod search;
+mod tally;
 
 use std::{fmt, sync::Arc};
 
@@ -21,13 +36,22 @@ use valetkey_providers::Http;
 use valetkey_seal::Sealer;
 use valetkey_store::Store;
 
+pub use apps::{AppFacts, AppSecrets, NewApp, RegisteredApp};
 pub use check::TokenCheck;
 pub use connect::Connect;
+pub use consent::{Begun, ConsentRequest, DeviceCode, DeviceProgress, Finished, Outcome};
 pub use credential::GitCredential;
-pub use disconnect::Disconnected;
+pub use disconnect::{Disconnected, RevokedAtProvider};
+pub use due_checks::DueChecks;
+pub use events::{AtProvider, Happening, IntegrationEvent, Subject};
+pub use fixed_apps::FixedApps;
+pub use github_app::AppWish;
 pub use grants::{Authorized, Lease, SessionToken, Wanted};
 pub use list::Resolved;
 pub use master_key::RotationReport;
+pub use rotate::Rotation;
+pub use search::Found;
+pub use tally::Counts;
 
 /// Everything there is to do with integrations. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +61,9 @@ pub struct Integrations {
     http: Http,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    turns: refresh::Turns,
+    made: Arc<installations::Made>,
+    tally: Arc<tally::Tally>,
 }
 
 impl Integrations {
@@ -48,7 +75,8 @@ impl Integrations {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { store, sealer, http, clock, entropy }
+        let (turns, made, tally) = (refresh::Turns::new(), Arc::default(), Arc::default());
+        Self { store, sealer, http, clock, entropy, turns, made, tally }
     }
 }
 

@@ -3,8 +3,6 @@ use valetkey_model::{
     Query, SessionId, UserId, resolve,
 };
 
-use valetkey_store::IntegrationFilter;
-
 use crate::Integrations;
 
 /// The answer of [`Integrations::resolve`].
@@ -24,8 +22,9 @@ impl Integrations {
     /// # Errors
     /// When the store fails.
     pub async fn list(&self, owner: &UserId, provider: Option<ProviderKind>) -> Result<Vec<Integration>, Problem> {
-        let all = self.store.integrations(IntegrationFilter { provider, include_removing: false }).await?;
-        Ok(all.into_iter().filter(|i| i.owner == *owner).collect())
+        let mut own = self.store.integrations_for(owner, None).await?;
+        own.retain(|integration| provider.is_none_or(|wanted| wanted == integration.provider));
+        Ok(own)
     }
 
     /// One of the caller's integrations.
@@ -62,7 +61,7 @@ impl Integrations {
         instance: Option<&InstanceUrl>,
         explicit: Option<&IntegrationRef>,
     ) -> Result<Resolved, Problem> {
-        let all = self.store.integrations(IntegrationFilter::default()).await?;
+        let all = self.store.integrations_for(caller, Some(project)).await?;
         let query = Query { caller, project, explicit, provider, instance };
         let resolution = resolve(&all, query)?;
         Ok(Resolved {

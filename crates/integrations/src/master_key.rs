@@ -1,14 +1,42 @@
-use valetkey_model::{IntegrationId, Problem};
-use valetkey_seal::Sealed;
-use valetkey_store::StoredCredential;
+use std::fmt;
 
-use crate::{Integrations, connect::identity, credential::seal_problem};
+use valetkey_model::{IntegrationId, Problem};
+use valetkey_seal::{Identity, Sealed};
+use valetkey_store::{ProviderAppKey, StoreError, StoredCredential};
+
+use crate::{Integrations, apps::app_identity, connect::identity, credential::seal_problem};
 
 /// What a rotation of the master key did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationReport {
-    /// Credentials now under the new key.
+    /// Credentials now under the new key; those of registered applications are among them.
     pub rewrapped: usize,
+}
+
+/// Whose credential it is.
+#[derive(Debug, Clone)]
+pub(crate) enum Keeper {
+    Integration(IntegrationId),
+    App(ProviderAppKey),
+}
+
+impl fmt::Display for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integration(id) => id.fmt(f),
+            Self::App(key) => key.fmt(f),
+        }
+    }
+}
+
+impl Keeper {
+    /// The identity under which its credential of `generation` is sealed.
+    pub(crate) fn identity(&self, generation: i64) -> Identity {
+        match self {
+            Self::Integration(id) => identity(id, generation),
+            Self::App(key) => app_identity(key, generation),
+        }
+    }
 }
 
 impl Integrations {
@@ -21,29 +49,66 @@ impl Integrations {
         let mut report = RotationReport { rewrapped: 0 };
         let mut after = None;
         loop {
-            let page = self.store.credentials_page(100, after.as_ref()).await?;
+            let page = self.sealed_page(after.as_ref()).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
-            for (id, stored) in page {
-                report.rewrapped += usize::from(self.rewrap(&id, stored).await?);
+            for (keeper, stored) in page {
+                report.rewrapped += usize::from(self.rewrap(&keeper, stored).await?);
             }
         }
         rotation.finish().map_err(|e| seal_problem(&e))?;
         Ok(report)
     }
 
+    /// Some of everything that is sealed, from what comes after `after`: the integrations' credentials, then the registered
+    /// applications' secrets. Empty at the end.
+    pub(crate) async fn sealed_page(&self, after: Option<&Keeper>) -> Result<Vec<(Keeper, StoredCredential)>, Problem> {
+        const LIMIT: u32 = 100;
+        let app = match after {
+            Some(Keeper::App(key)) => Some(key),
+            None | Some(Keeper::Integration(_)) => {
+                let id = if let Some(Keeper::Integration(id)) = after { Some(id) } else { None };
+                let page = self.store.credentials_page(LIMIT, id).await?;
+                if !page.is_empty() {
+                    return Ok(page.into_iter().map(|(id, stored)| (Keeper::Integration(id), stored)).collect());
+                }
+                None
+            }
+        };
+        let page = self.store.provider_app_credentials_page(LIMIT, app).await?;
+        Ok(page.into_iter().map(|(key, stored)| (Keeper::App(key), stored)).collect())
+    }
+
     /// Puts one credential under the newest key. One that was replaced meanwhile is looked at again.
-    async fn rewrap(&self, id: &IntegrationId, mut stored: StoredCredential) -> Result<bool, Problem> {
+    async fn rewrap(&self, keeper: &Keeper, mut stored: StoredCredential) -> Result<bool, Problem> {
         loop {
             let StoredCredential { generation, sealed } = stored;
             let old = Sealed::from_bytes(sealed);
-            let newer = self.sealer.rewrap(&identity(id, generation), &old).map_err(|e| seal_problem(&e))?;
+            let newer = self.sealer.rewrap(&keeper.identity(generation), &old).map_err(|e| seal_problem(&e))?;
             let Some(newer) = newer else { return Ok(false) };
-            if self.store.rewrap_credential(id, generation, old.as_bytes(), newer.as_bytes()).await? {
+            if self.put_rewrapped(keeper, generation, &old, &newer).await? {
                 return Ok(true);
             }
-            let Some(current) = self.store.credential(id).await? else { return Ok(false) };
+            let current = match keeper {
+                Keeper::Integration(id) => self.store.credential(id).await?,
+                Keeper::App(key) => self.store.provider_app_credential(key).await?,
+            };
+            let Some(current) = current else { return Ok(false) };
             stored = current;
+        }
+    }
+
+    async fn put_rewrapped(
+        &self,
+        keeper: &Keeper,
+        generation: i64,
+        old: &Sealed,
+        new: &Sealed,
+    ) -> Result<bool, StoreError> {
+        let (old, new) = (old.as_bytes(), new.as_bytes());
+        match keeper {
+            Keeper::Integration(id) => self.store.rewrap_credential(id, generation, old, new).await,
+            Keeper::App(key) => self.store.rewrap_provider_app(key, generation, old, new).await,
         }
     }
 }

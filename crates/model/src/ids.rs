@@ -105,6 +105,15 @@ id!(
     EngineId, "engine id"
 );
 
+id!(
+    /// Identifies an authorization that a person was asked to give at a provider.
+    OAuthAttemptId, "authorization id"
+);
+id!(
+    /// Identifies an event in the life of an [`Integration`](crate::Integration).
+    IntegrationEventId, "event id"
+);
+
 /// A person. Until sign-in exists there is one: [`UserId::admin`].
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

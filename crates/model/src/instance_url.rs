@@ -66,11 +66,6 @@ impl InstanceUrl {
         Self { tls: true, host: "github.com".to_owned(), port: None }
     }
 
-    /// `https://gitlab.com`.
-    pub fn gitlab_com() -> Self {
-        Self { tls: true, host: "gitlab.com".to_owned(), port: None }
-    }
-
     /// Parses `scheme://authority` where the scheme is given and the rest follows it; shared with `RepoUrl`.
     pub(crate) fn from_parts(tls: bool, authority: &str) -> Result<Self, InstanceUrlError> {
         if authority.contains('@') {

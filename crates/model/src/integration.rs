@@ -27,6 +27,10 @@ pub struct Integration {
     pub granted_scopes: Vec<String>,
     /// When the credential ends, where the provider says so.
     pub expires_at: Option<Timestamp>,
+    /// When it can be refreshed no more and a person must consent again, where that is known.
+    pub refresh_expires_at: Option<Timestamp>,
+    /// What else the provider tells of it.
+    pub details: Details,
     /// What the provider last said of it.
     pub outcome: CheckOutcome,
     /// Why the provider could not be asked the last time, if it couldn't.
@@ -98,8 +102,17 @@ pub struct Account {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMethod {
-    /// A personal access token.
+    /// A token by itself: personal, project, group, repository or workspace access token, bot token.
     Pat,
+    /// A token that goes with a user name or e-mail address.
+    Basic,
+    /// A secret in a header of its own.
+    Header,
+    /// Consent in the browser or by a device code; kept alive by refreshing.
+    #[serde(rename = "oauth")]
+    OAuth,
+    /// An app that was installed on accounts; its tokens are made for each use.
+    App,
 }
 
 impl AuthMethod {
@@ -107,8 +120,85 @@ impl AuthMethod {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pat => "pat",
+            Self::Basic => "basic",
+            Self::Header => "header",
+            Self::OAuth => "oauth",
+            Self::App => "app",
         }
     }
+}
+
+/// What a provider tells of an integration beyond account, scopes and end. Nothing of it is secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Details {
+    /// What its owner should know, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The kind and version of the software that answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The team, workspace or organisation that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// The sites that it reaches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<Site>,
+    /// The accounts on which the app is installed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub installations: Vec<Installation>,
+    /// Scopes that were asked for and not granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld_scopes: Vec<String>,
+}
+
+/// A site of a provider whose accounts span several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Site {
+    /// The provider's id of it: a cloud id.
+    pub id: String,
+    /// Its address.
+    pub url: String,
+    /// Its name.
+    pub name: String,
+    /// What was granted there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+}
+
+/// An account on which an app is installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Installation {
+    /// The provider's number of it.
+    pub id: u64,
+    /// The person or organisation.
+    pub account: String,
+    /// How it stands.
+    pub state: InstallationState,
+    /// Whether it covers all repositories of the account.
+    pub all_repositories: bool,
+    /// The repositories that it covers, as far as they were listed; the first hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
+    /// What it may do: `contents` → `write`.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub permissions: std::collections::BTreeMap<String, String>,
+}
+
+/// How an installation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InstallationState {
+    /// It works.
+    Active,
+    /// Its owner, or the provider, has suspended it.
+    Suspended,
+    /// An owner of the organisation must approve it first.
+    PendingApproval,
+    /// It was there, and is no more.
+    Removed,
 }
 
 /// What the provider last said of a credential.
@@ -160,17 +250,32 @@ impl Status {
     }
 }
 
-/// How long before its end a credential is shown as expiring.
-const EXPIRING: SignedDuration = SignedDuration::from_hours(7 * 24);
-
 impl Integration {
+    /// How long before its end a credential is shown as expiring.
+    pub const EXPIRING: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+    /// When it ends for people: a credential that is refreshed does not end with its present token, but when it can be
+    /// refreshed no more.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match self.auth_method {
+            AuthMethod::OAuth | AuthMethod::App => self.refresh_expires_at,
+            AuthMethod::Pat | AuthMethod::Basic | AuthMethod::Header => self.expires_at,
+        }
+    }
+
     /// The status and its reason as of `now`: what the provider last said, and the end it announced.
     pub fn status(&self, now: Timestamp) -> (Status, Option<String>) {
         if let CheckOutcome::Disconnected { reason, .. } = &self.outcome {
             return (Status::Disconnected, Some(reason.clone()));
         }
-        if let Some(end) = self.expires_at.filter(|end| *end <= now) {
-            let reason = format!("The token expired on {}. Reconnect with a new one.", day(end));
+        let ends_at = self.ends_at();
+        if let Some(end) = ends_at.filter(|end| *end <= now) {
+            let reason = match self.auth_method {
+                AuthMethod::OAuth | AuthMethod::App => {
+                    format!("The consent ended on {}. Connect again.", day(end))
+                }
+                _ => format!("The token expired on {}. Reconnect with a new one.", day(end)),
+            };
             return (Status::Disconnected, Some(reason));
         }
         if let Some(reason) = &self.unreachable {
@@ -179,11 +284,22 @@ impl Integration {
         if let CheckOutcome::InsufficientScope { reason } = &self.outcome {
             return (Status::InsufficientScope, Some(reason.clone()));
         }
-        match self.expires_at {
-            Some(end) if end.duration_since(now) < EXPIRING => {
-                (Status::Expiring, Some(format!("The token expires on {}.", day(end))))
-            }
-            _ => (Status::Connected, None),
+        match self.expires_soon(now) {
+            Some(end) => (Status::Expiring, Some(format!("The {} on {}.", self.what_ends(), day(end)))),
+            None => (Status::Connected, None),
+        }
+    }
+
+    /// Its end, if that is near and it still works, whatever else there is to say of it.
+    pub fn expires_soon(&self, now: Timestamp) -> Option<Timestamp> {
+        let refused = matches!(self.outcome, CheckOutcome::Disconnected { .. });
+        self.ends_at().filter(|end| !refused && *end > now && end.duration_since(now) < Self::EXPIRING)
+    }
+
+    fn what_ends(&self) -> &'static str {
+        match self.auth_method {
+            AuthMethod::OAuth | AuthMethod::App => "consent ends",
+            AuthMethod::Pat | AuthMethod::Basic | AuthMethod::Header => "token expires",
         }
     }
 
@@ -200,7 +316,8 @@ impl Integration {
             account: self.account.clone(),
             auth_method: self.auth_method,
             granted_scopes: self.granted_scopes.clone(),
-            expires_at: self.expires_at,
+            expires_at: self.ends_at(),
+            details: self.details.clone(),
             status,
             status_reason,
             is_default: self.is_default,
@@ -241,6 +358,9 @@ pub struct IntegrationView {
     /// When the credential ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// What else the provider tells of it.
+    #[serde(default)]
+    pub details: Details,
     /// Its health.
     pub status: Status,
     /// Why it is not `connected`.
@@ -291,6 +411,8 @@ pub(crate) mod tests {
             auth_method: AuthMethod::Pat,
             granted_scopes: vec!["api".into()],
             expires_at: None,
+            refresh_expires_at: None,
+            details: Details::default(),
             outcome: CheckOutcome::Connected,
             unreachable: None,
             is_default: false,

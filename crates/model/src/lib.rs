@@ -24,10 +24,14 @@ pub use branch::{BranchName, BranchNameError};
 pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};
 pub use ids::{
-    Alias, EngineId, GrantId, IntegrationId, IntegrationRef, NameError, ProjectName, SessionId, TokenId, UserId,
+    Alias, EngineId, GrantId, IntegrationEventId, IntegrationId, IntegrationRef, NameError, OAuthAttemptId,
+    ProjectName, SessionId, TokenId, UserId,
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
-pub use integration::{Account, AuthMethod, CheckOutcome, Integration, IntegrationView, OwnerScope, Status};
+pub use integration::{
+    Account, AuthMethod, CheckOutcome, Details, Installation, InstallationState, Integration, IntegrationView,
+    OwnerScope, Site, Status,
+};
 pub use problem::{Problem, ProblemCode};
 pub use provider::{ProviderKind, UnknownProvider};
 pub use push_policy::{NotAnObjectId, ObjectId, PushPolicy, RefUpdate, Verdict};

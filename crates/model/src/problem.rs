@@ -39,6 +39,14 @@ pub enum ProblemCode {
     PushNotAllowed,
     /// The branch asked for does not exist.
     BranchNotFound,
+    /// No application is registered with the provider, without which nobody can consent in the browser.
+    OauthNotConfigured,
+    /// The application registered with the provider is not accepted there.
+    OauthAppRefused,
+    /// The answer of an authorization is unknown, used, too old or somebody else's.
+    OauthStateInvalid,
+    /// The person, or the provider for them, declined.
+    ConsentDenied,
     /// The provider's limit is reached.
     RateLimited,
     /// The provider did not answer, or answered with an error of its own.
@@ -92,6 +100,10 @@ impl ProblemCode {
             Self::RepositoryNotFound => "repository_not_found",
             Self::PushNotAllowed => "push_not_allowed",
             Self::BranchNotFound => "branch_not_found",
+            Self::OauthNotConfigured => "oauth_not_configured",
+            Self::OauthAppRefused => "oauth_app_refused",
+            Self::OauthStateInvalid => "oauth_state_invalid",
+            Self::ConsentDenied => "consent_denied",
             Self::RateLimited => "rate_limited",
             Self::ProviderUnreachable => "provider_unreachable",
             Self::TlsNotTrusted => "tls_not_trusted",
@@ -114,9 +126,9 @@ impl ProblemCode {
     /// The HTTP status under which the API answers it.
     pub fn http_status(self) -> u16 {
         match self {
-            Self::InvalidInput | Self::TokenMalformed => 400,
+            Self::InvalidInput | Self::TokenMalformed | Self::OauthStateInvalid => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::ConsentDenied => 403,
             Self::NotFound => 404,
             Self::Conflict | Self::IntegrationAmbiguous | Self::IntegrationUnusable => 409,
             Self::TooLarge => 413,
@@ -125,6 +137,7 @@ impl ProblemCode {
             | Self::TokenRevoked
             | Self::InsufficientScope
             | Self::SsoRequired
+            | Self::OauthAppRefused
             | Self::RepositoryNotFound
             | Self::PushNotAllowed
             | Self::BranchNotFound
@@ -140,6 +153,7 @@ impl ProblemCode {
             | Self::Interrupted => 422,
             Self::RateLimited => 429,
             Self::ProviderUnreachable => 502,
+            Self::OauthNotConfigured => 503,
             Self::SealBroken | Self::Internal => 500,
         }
     }
@@ -158,6 +172,10 @@ impl ProblemCode {
             | Self::RepositoryNotFound
             | Self::PushNotAllowed
             | Self::BranchNotFound
+            | Self::OauthNotConfigured
+            | Self::OauthAppRefused
+            | Self::OauthStateInvalid
+            | Self::ConsentDenied
             | Self::RateLimited
             | Self::ProviderUnreachable
             | Self::TlsNotTrusted

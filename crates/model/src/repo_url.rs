@@ -42,11 +42,21 @@ pub enum RepoUrlError {
     )]
     Page,
     /// A path form the provider does not have.
-    #[error("a GitHub repository is owner/name, with no further groups")]
-    Depth,
+    #[error("{}", depth(*.0))]
+    Depth(ProviderKind),
 }
 
 const MAX_PATH: usize = 1024;
+
+fn depth(provider: ProviderKind) -> String {
+    let form = match provider {
+        ProviderKind::Bitbucket => "workspace/name, with no further groups",
+        ProviderKind::BitbucketDataCenter => "scm/KEY/name, as its Clone button shows it",
+        ProviderKind::AzureDevOps => "organisation/project/_git/name, as its Clone button shows it",
+        _ => "owner/name, with no further groups",
+    };
+    format!("a {provider} repository is {form}")
+}
 
 impl RepoUrl {
     /// The forge.
@@ -64,9 +74,10 @@ impl RepoUrl {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
-    /// What git is given: `https://host/path.git`.
+    /// What git is given: `https://host/path.git`. Azure DevOps has no such ending: there it would be part of the name.
     pub fn clone_url(&self) -> String {
-        format!("{}/{}.git", self.instance, self.path)
+        let ending = if self.path.split('/').any(|segment| segment == "_git") { "" } else { ".git" };
+        format!("{}/{}{ending}", self.instance, self.path)
     }
 
     /// What a browser is given: `https://host/path`.
@@ -76,21 +87,53 @@ impl RepoUrl {
 
     /// The page of a branch, in the provider's own form.
     pub fn branch_url(&self, provider: ProviderKind, branch: &BranchName) -> String {
+        let (page, name) = (self.browse_url(), branch.url_path());
         match provider {
-            ProviderKind::GitHub => format!("{}/tree/{}", self.browse_url(), branch.url_path()),
-            ProviderKind::GitLab => format!("{}/-/tree/{}", self.browse_url(), branch.url_path()),
+            ProviderKind::GitLab => format!("{page}/-/tree/{name}"),
+            ProviderKind::Bitbucket => format!("{page}/branch/{name}"),
+            ProviderKind::BitbucketDataCenter => match self.project_and_slug() {
+                Some((owner, slug)) => {
+                    format!("{}/{owner}/repos/{slug}/browse?at=refs/heads/{name}", self.instance)
+                }
+                None => page,
+            },
+            ProviderKind::Gitea => format!("{page}/src/branch/{name}"),
+            ProviderKind::AzureDevOps => format!("{page}?version=GB{name}"),
+            ProviderKind::GitHub
+            | ProviderKind::Jira
+            | ProviderKind::Google
+            | ProviderKind::Slack
+            | ProviderKind::Http => format!("{page}/tree/{name}"),
         }
     }
 
-    /// How the provider's API names the repository in a path: `owner/repo` at GitHub, `group%2Fproject` at GitLab.
+    /// At Bitbucket Data Center, whose clone URLs are `scm/KEY/slug`: where its pages have the repository's owner
+    /// (`projects/KEY`, or `users/john` for `scm/~john/slug`), and the repository's slug.
+    fn project_and_slug(&self) -> Option<(String, &str)> {
+        let (key, slug) = self.path.strip_prefix("scm/")?.split_once('/')?;
+        let owner = key.strip_prefix('~').map_or_else(|| format!("projects/{key}"), |user| format!("users/{user}"));
+        Some((owner, slug))
+    }
+
+    /// How the provider's API names the repository in a path: `owner/repo` at GitHub, `group%2Fproject` at GitLab,
+    /// `projects/KEY/repos/slug` at Bitbucket Data Center, `org/project/_apis/git/repositories/repo` at Azure DevOps.
     ///
     /// # Errors
-    /// [`RepoUrlError::Depth`] for a GitHub URL with more than two segments.
+    /// [`RepoUrlError::Depth`] for a path that can be none of this provider's.
     pub fn api_id(&self, provider: ProviderKind) -> Result<String, RepoUrlError> {
-        match provider {
-            ProviderKind::GitHub if self.path.matches('/').count() != 1 => Err(RepoUrlError::Depth),
-            ProviderKind::GitHub => Ok(self.path.clone()),
-            ProviderKind::GitLab => Ok(self.path.replace('/', "%2F")),
+        let segments: Vec<&str> = self.path.split('/').collect();
+        match (provider, segments.as_slice()) {
+            (ProviderKind::GitHub | ProviderKind::Bitbucket | ProviderKind::Gitea, [_, _]) => Ok(self.path.clone()),
+            (ProviderKind::GitLab, _) => Ok(self.path.replace('/', "%2F")),
+            (ProviderKind::BitbucketDataCenter, ["scm", key, slug]) => Ok(format!("projects/{key}/repos/{slug}")),
+            (ProviderKind::AzureDevOps, [organisation, project, "_git", name]) => {
+                Ok(format!("{organisation}/{project}/_apis/git/repositories/{name}"))
+            }
+            // The short form of a project's own repository.
+            (ProviderKind::AzureDevOps, [organisation, "_git", name]) => {
+                Ok(format!("{organisation}/{name}/_apis/git/repositories/{name}"))
+            }
+            _ => Err(RepoUrlError::Depth(provider)),
         }
     }
 
@@ -223,7 +266,7 @@ mod tests {
         }
         assert_eq!(wanted.clone_url(), "https://gitlab.com/team/sub/repo.git");
         assert_eq!(wanted.api_id(ProviderKind::GitLab).unwrap(), "team%2Fsub%2Frepo");
-        assert_eq!(wanted.api_id(ProviderKind::GitHub), Err(RepoUrlError::Depth));
+        assert_eq!(wanted.api_id(ProviderKind::GitHub), Err(RepoUrlError::Depth(ProviderKind::GitHub)));
         assert_eq!(wanted.name(), "repo");
     }
 

@@ -61,7 +61,8 @@ fn rung(integration: &Integration, query: &Query<'_>) -> Option<usize> {
 }
 
 fn fits(integration: &Integration, query: &Query<'_>) -> bool {
-    query.provider.is_none_or(|p| p == integration.provider)
+    // Without a provider it is a repository's host that is asked for.
+    query.provider.map_or(integration.provider.is_forge(), |p| p == integration.provider)
         && query.instance.is_none_or(|i| *i == integration.instance_url)
 }
 
@@ -139,11 +140,9 @@ fn ambiguous(candidates: &[&Integration], level: &str) -> Problem {
 fn missing(query: &Query<'_>) -> Problem {
     let kind = query.provider.or_else(|| query.instance.and_then(|i| ProviderKind::guess(i.host())));
     let (whose, connect) = match (kind, query.instance) {
-        (Some(kind), Some(instance)) if *instance == kind.default_instance() => {
-            (kind.to_string(), kind.connect_command(instance))
-        }
+        (Some(kind), Some(instance)) if kind.is_public(instance) => (kind.to_string(), kind.connect_command(instance)),
         (Some(kind), Some(instance)) => (format!("{kind} at {instance}"), kind.connect_command(instance)),
-        (Some(kind), None) => (kind.to_string(), kind.connect_command(&kind.default_instance())),
+        (Some(kind), None) => (kind.to_string(), format!("valetkey connect {}", kind.slug())),
         (None, Some(instance)) => (instance.to_string(), format!("valetkey connect PROVIDER --instance {instance}")),
         (None, None) => ("this".to_owned(), "valetkey connect PROVIDER".to_owned()),
     };
@@ -224,6 +223,15 @@ mod tests {
         assert_eq!(foreign, unknown);
         all[0].removing = true;
         assert_eq!(ask(&all, &UserId::admin(), None).unwrap_err().code, ProblemCode::IntegrationMissing);
+    }
+
+    #[test]
+    fn a_repository_is_served_by_a_forge() {
+        let me = UserId::admin();
+        let mut all = vec![integration(1, HERE), integration(2, HERE)];
+        all[0].provider = ProviderKind::Http;
+        assert_eq!(ask(&all, &me, None).unwrap().integration.id, all[1].id);
+        assert_eq!(ask(&all[..1], &me, None).unwrap_err().code, ProblemCode::IntegrationMissing);
     }
 
     #[test]

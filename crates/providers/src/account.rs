@@ -1,24 +1,26 @@
 //! Accounts as providers describe them. Their names end up on pages, in terminals and in the environment of processes, so
 //! what can't be seen is taken out here, once.
 
+use std::fmt;
+
 use valetkey_model::Account;
 
 /// No provider lets a person have more.
 const LONGEST: usize = 255;
 
 /// What a provider says of an account.
-pub(crate) struct Described<'a> {
-    pub(crate) id: u64,
+pub(crate) struct Described<'a, Id> {
+    pub(crate) id: Id,
     pub(crate) username: &'a str,
     pub(crate) name: Option<&'a str>,
     /// The best one first.
     pub(crate) emails: &'a [Option<&'a str>],
 }
 
-impl From<Described<'_>> for Account {
+impl<Id: fmt::Display> From<Described<'_, Id>> for Account {
     /// An account whose user name shows nothing goes by its id.
-    fn from(described: Described<'_>) -> Self {
-        let id = described.id.to_string();
+    fn from(described: Described<'_, Id>) -> Self {
+        let id = visible(&described.id.to_string()).unwrap_or_default();
         Self {
             username: visible(described.username).unwrap_or_else(|| id.clone()),
             name: described.name.and_then(visible),

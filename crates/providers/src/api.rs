@@ -8,11 +8,17 @@ use serde_json::Value;
 use url::Url;
 use valetkey_model::{ProviderKind, RepoUrl};
 
-use crate::{Access, CallError, ProviderError, http::is_at, token};
+use crate::{
+    Access, CallError, ProviderError,
+    http::{Caller, is_at},
+    paging::Paging,
+    token,
+};
 
 /// An API as one account sees it. Its address comes from the instance, never from a repository or an answer.
 pub(crate) struct Api<'a> {
     pub(crate) at: Access<'a>,
+    caller: Caller,
     base: Url,
     headers: HeaderMap,
 }
@@ -24,11 +30,6 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Where a listing is given up: it is held in memory as a whole, and whoever serves it may go on for ever.
-const MOST_PAGES: usize = 1000;
-const MOST_ENTRIES: usize = 20_000;
-const MOST_BYTES: usize = 32 << 20;
-
 /// No real page's address is longer.
 const LONGEST_PAGE: usize = 2048;
 
@@ -39,44 +40,87 @@ impl<'a> Api<'a> {
         auth: (HeaderName, HeaderValue),
         fixed: &[(HeaderName, &'static str)],
     ) -> Result<Self, ProviderError> {
+        let mut api = Self::anonymous(at, base, fixed)?;
+        api.headers.insert(auth.0, auth.1);
+        Ok(api)
+    }
+
+    /// As somebody unknown: the credential is not sent by itself, but kept out of what is said about the answer.
+    pub(crate) fn anonymous(
+        at: Access<'a>,
+        base: &str,
+        fixed: &[(HeaderName, &'static str)],
+    ) -> Result<Self, ProviderError> {
         let base = Url::parse(base).map_err(|_| CallError::OtherTarget { instance: at.instance.to_string() })?;
-        let mut headers: HeaderMap =
-            fixed.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        headers.insert(auth.0, auth.1);
-        Ok(Self { at, base, headers })
+        let headers = fixed.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        Ok(Self { at, caller: Caller::new(&at.credential.token, at.now), base, headers })
     }
 
     pub(crate) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, ProviderError> {
-        self.call(Method::GET, path, query, None).await
+        self.call(Method::GET, self.url(path, query), None, false).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Answer, ProviderError> {
-        self.call(Method::POST, path, &[], Some(body)).await
+        self.call(Method::POST, self.url(path, &[]), Some(body), false).await
     }
 
-    /// Asks for every page of a listing, by number: no address that an answer names is followed.
+    /// Asks for something to be done, where that is all there is to say.
+    pub(crate) async fn post_nothing(&self, path: &str) -> Result<Answer, ProviderError> {
+        self.call(Method::POST, self.url(path, &[]), None, false).await
+    }
+
+    /// Changes what is there: `PUT`, `PATCH`, or a `POST` with a query.
+    pub(crate) async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Answer, ProviderError> {
+        self.call(method, self.url(path, query), Some(body), false).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Result<Answer, ProviderError> {
+        self.call(Method::DELETE, self.url(path, &[]), None, false).await
+    }
+
+    /// Asks for a page of a listing, at an address of this API. It comes only if it is news.
+    pub(crate) async fn get_page(&self, url: Url) -> Result<Answer, ProviderError> {
+        self.call(Method::GET, url, None, true).await
+    }
+
+    /// Holds calls like this one back if its refusal means that a limit is used up, which only the body may say.
+    pub(crate) fn hold(&self, method: &Method, url: &Url, refusal: &ProviderError) {
+        if let ProviderError::RateLimited { retry_after_seconds: Some(seconds) } = refusal {
+            self.at.http.hold(&self.caller, method, url, *seconds);
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// Whether an address is one of this API.
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
+        let below = url.path().strip_prefix(self.base.path().trim_end_matches('/'));
+        url.origin() == self.base.origin()
+            && below.is_some_and(|rest| rest.starts_with('/'))
+            && url.username().is_empty()
+            && url.password().is_none()
+    }
+
+    /// Every entry of a listing with numbered pages.
     pub(crate) async fn pages<T: DeserializeOwned>(
         &self,
         path: &str,
         refusal: impl Fn(&Answer) -> ProviderError,
     ) -> Result<Vec<T>, ProviderError> {
-        let too_long = |most: &'static str| Err(ProviderError::ListingTooLong { most });
-        let (mut all, mut bytes) = (Vec::new(), 0);
-        for page in 1..=MOST_PAGES {
-            let answer = self.get(path, &[("per_page", "100"), ("page", &page.to_string())]).await?;
-            bytes += answer.body.len();
-            if bytes > MOST_BYTES {
-                return too_long("32 MiB");
-            }
-            all.append(&mut answer.or_refusal(&refusal)?.json::<Vec<T>>()?);
-            if all.len() > MOST_ENTRIES {
-                return too_long("20,000 entries");
-            }
-            if !answer.has_next_page() {
-                return Ok(all);
-            }
-        }
-        too_long("1,000 pages")
+        self.list(path, &[], Paging::numbered(""), refusal).await
     }
 
     /// A page for people: as the provider states it where that is a page of this instance, else as we know it to be. The
@@ -90,23 +134,21 @@ impl<'a> Api<'a> {
     async fn call(
         &self,
         method: Method,
-        path: &str,
-        query: &[(&str, &str)],
+        url: Url,
         body: Option<&Value>,
+        remember: bool,
     ) -> Result<Answer, ProviderError> {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
         let mut request = Request::new(method, url);
         request.headers_mut().extend(self.headers.clone());
         if let Some(body) = body {
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(body.to_string().into());
+        } else if *request.method() == Method::POST {
+            // Servers may refuse a POST that does not say how long it is.
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let response = self.at.http.send(request).await?;
-        Ok(token::strike_out(self.at.token, response))
+        let response = self.at.http.ask(&self.caller, request, remember).await?;
+        Ok(token::strike_out(&self.at.credential.token, response))
     }
 
     /// How the API names a repository, which must be at the instance that the credential is for.
@@ -134,10 +176,7 @@ impl<'a> Api<'a> {
     /// Whether an answer redirects to the API itself: the thing asked for was renamed.
     fn is_move(&self, answer: &Answer) -> bool {
         let target = answer.header("location").and_then(|location| self.base.join(location).ok());
-        answer.status.is_redirection()
-            && target.is_some_and(|target| {
-                target.origin() == self.base.origin() && target.path().starts_with(self.base.path())
-            })
+        answer.status.is_redirection() && target.is_some_and(|target| self.is_own(&target))
     }
 }
 
@@ -156,7 +195,7 @@ impl Answer {
         serde_json::from_str(&self.body).map_err(|_| self.not_the_provider())
     }
 
-    fn not_the_provider(&self) -> ProviderError {
+    pub(crate) fn not_the_provider(&self) -> ProviderError {
         let kind = self.header("content-type").unwrap_or_default();
         let saw = match self.header("location").filter(|_| self.status.is_redirection()) {
             Some(location) => match Url::parse(location).ok().and_then(|url| url.host_str().map(str::to_owned)) {
@@ -174,7 +213,7 @@ impl Answer {
         if self.status.is_server_error() {
             return Some(ProviderError::Failed { status: self.status.as_u16(), said: self.said() });
         }
-        // Neither provider refuses in anything but JSON, save for limits.
+        // No provider refuses in anything but JSON, save for limits.
         let foreign = self.status.is_redirection() || self.as_object().is_none();
         (foreign && self.status != StatusCode::TOO_MANY_REQUESTS).then(|| self.not_the_provider())
     }
@@ -193,7 +232,7 @@ impl Answer {
     }
 
     /// Whether the API itself says that there is no such thing.
-    fn is_missing(&self) -> bool {
+    pub(crate) fn is_missing(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.as_object().is_some()
     }
 
@@ -221,12 +260,6 @@ impl Answer {
         let at = Timestamp::from_second(self.number(name)?).ok()?;
         Some(seconds_until(at, now))
     }
-
-    fn has_next_page(&self) -> bool {
-        let links = self.headers.get_all(header::LINK);
-        links.iter().filter_map(|value| value.to_str().ok()).any(|value| value.contains("rel=\"next\""))
-            || self.header("x-next-page").is_some_and(|page| !page.trim().is_empty())
-    }
 }
 
 fn seconds_until(at: Timestamp, now: Timestamp) -> u64 {
@@ -253,13 +286,14 @@ pub(crate) fn one_line(text: &str) -> String {
 mod listings {
     use super::*;
     use crate::{
-        provider,
+        forge as forge_of,
         testing::{Fixture, json},
     };
 
     async fn list(page: String, headers: &'static str) -> (Result<usize, ProviderError>, usize) {
         let forge = Fixture::new("glpat-abcdefghijklmnopqrst", move |_| json(200, headers, &page)).await;
-        let listed = provider(ProviderKind::GitLab).branches(forge.at(), &forge.server.repo("team/repo")).await;
+        let listed =
+            forge_of(ProviderKind::GitLab).unwrap().branches(forge.at(), &forge.server.repo("team/repo")).await;
         (listed.map(|all| all.len()), forge.server.requests().len())
     }
 

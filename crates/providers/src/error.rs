@@ -1,6 +1,6 @@
 use valetkey_model::{InstanceUrl, ProblemCode, RepoUrlError};
 
-use crate::CallError;
+use crate::{CallError, github_app::AppError};
 
 /// A provider's refusal, or the reason why it could not be asked.
 ///
@@ -11,6 +11,14 @@ pub enum ProviderError {
     /// The token can't be one of this provider's; it was sent nowhere.
     #[error("the token does not have the provider's form")]
     TokenMalformed,
+    /// The credential is of a kind that can't do; it was sent nowhere.
+    #[error("the credential can't be used: {}", .why.trim_end_matches('.'))]
+    Unsuitable {
+        /// Why, as a sentence.
+        why: &'static str,
+        /// What to do instead, as a sentence.
+        instead: &'static str,
+    },
     /// The provider does not know the token.
     #[error("the token is not known")]
     TokenInvalid,
@@ -34,6 +42,14 @@ pub enum ProviderError {
     InsufficientScope {
         /// What is missing, by the provider's names; empty where the provider does not say.
         missing: Vec<String>,
+    },
+    /// The person consented, but to nothing that could be used.
+    #[error("nothing was granted: {}", .why.trim_end_matches('.'))]
+    NothingGranted {
+        /// Why that is so, as a sentence.
+        why: &'static str,
+        /// What to do about it, as a sentence.
+        instead: &'static str,
     },
     /// An organisation wants this token to be authorised by single sign-on first.
     #[error("the organisation wants single sign-on for this token")]
@@ -97,6 +113,9 @@ pub enum ProviderError {
         /// The limit it passed, in words.
         most: &'static str,
     },
+    /// A GitHub App is refused something.
+    #[error(transparent)]
+    App(#[from] AppError),
     /// The provider answered with an error of its own.
     #[error("the provider answered {status}")]
     Failed {
@@ -125,11 +144,11 @@ impl ProviderError {
     /// The stable word for programs.
     pub fn code(&self) -> ProblemCode {
         match self {
-            Self::TokenMalformed => ProblemCode::TokenMalformed,
+            Self::TokenMalformed | Self::Unsuitable { .. } => ProblemCode::TokenMalformed,
             Self::TokenInvalid | Self::DpopRequired => ProblemCode::TokenInvalid,
             Self::TokenExpired => ProblemCode::TokenExpired,
             Self::TokenRevoked => ProblemCode::TokenRevoked,
-            Self::InsufficientScope { .. } => ProblemCode::InsufficientScope,
+            Self::InsufficientScope { .. } | Self::NothingGranted { .. } => ProblemCode::InsufficientScope,
             Self::SsoRequired { .. } => ProblemCode::SsoRequired,
             Self::RepositoryNotFound { .. } | Self::RepositoryMoved { .. } => ProblemCode::RepositoryNotFound,
             Self::RepositoryMalformed(_) => ProblemCode::InvalidInput,
@@ -138,6 +157,7 @@ impl ProviderError {
             Self::PullRequestRefused { .. } => ProblemCode::Conflict,
             Self::RateLimited { .. } | Self::LockedOut => ProblemCode::RateLimited,
             Self::NotTheProvider { .. } => ProblemCode::NotTheProvider,
+            Self::App(refused) => refused.code(),
             Self::Failed { .. }
             | Self::ListingTooLong { .. }
             | Self::Call(CallError::Unreachable { .. } | CallError::TooLarge { .. }) => {
@@ -153,13 +173,16 @@ impl ProviderError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::TokenMalformed
+            | Self::Unsuitable { .. }
             | Self::TokenInvalid
             | Self::TokenExpired
             | Self::TokenRevoked
             | Self::DpopRequired
             | Self::Forbidden { .. } => Verdict::Credential,
-            Self::InsufficientScope { .. } | Self::SsoRequired { .. } => Verdict::Scope,
-            Self::RepositoryNotFound { .. }
+            Self::InsufficientScope { .. } | Self::NothingGranted { .. } | Self::SsoRequired { .. } => Verdict::Scope,
+            // What is said of the app says nothing of the person's credential.
+            Self::App(_)
+            | Self::RepositoryNotFound { .. }
             | Self::RepositoryMoved { .. }
             | Self::RepositoryMalformed(_)
             | Self::OtherInstance { .. }

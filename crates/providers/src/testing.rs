@@ -12,9 +12,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use valetkey_model::{InstanceUrl, RepoUrl};
-use valetkey_seal::Secret;
 
-use crate::{Access, AddressPolicy, Http, HttpConfig};
+use crate::{Access, AddressPolicy, Credential, Http, HttpConfig};
 
 /// The present moment of all tests: 2026-11-20 12:00:00 UTC.
 pub(crate) const NOW: i64 = 1_795_176_000;
@@ -157,22 +156,23 @@ pub(crate) fn json(status: u16, headers: &str, body: &str) -> Vec<u8> {
 
 /// A client as on one person's machine: loopback may be called.
 pub(crate) fn http() -> Http {
-    Http::new(HttpConfig { extra_ca_pem: None, addresses: AddressPolicy::new(true, "").unwrap() }).unwrap()
+    let addresses = AddressPolicy::new(true, "").unwrap();
+    Http::new(HttpConfig { extra_ca_pem: None, addresses, proxy: None }).unwrap()
 }
 
-/// A server, a client and a token for it.
+/// A server, a client and a credential for it.
 pub(crate) struct Fixture {
     pub(crate) server: Responder,
     pub(crate) http: Http,
-    pub(crate) token: Secret<String>,
+    pub(crate) credential: Credential,
 }
 
 impl Fixture {
     pub(crate) async fn new(token: &str, answers: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        Self { server: Responder::start(answers).await, http: http(), token: token.into() }
+        Self { server: Responder::start(answers).await, http: http(), credential: Credential::pat(token.into()) }
     }
 
     pub(crate) fn at(&self) -> Access<'_> {
-        Access { http: &self.http, instance: &self.server.instance, token: &self.token, now: now() }
+        Access { http: &self.http, instance: &self.server.instance, credential: &self.credential, now: now() }
     }
 }

@@ -1,6 +1,6 @@
 //! The words for people: every refusal says what happened and what to do. Some are fixed by the contract.
 
-use valetkey_model::{InstanceUrl, Problem, ProviderKind};
+use valetkey_model::{AuthMethod, InstanceUrl, Problem, ProviderKind};
 
 use crate::{CallError, ProviderError, Refusal, TlsFault, provider};
 
@@ -28,6 +28,25 @@ impl CallError {
     }
 }
 
+/// What is particular to a provider in texts for people.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// Its limits, as a sentence.
+    pub limits: &'static str,
+    /// What a token must have that lacks something: `the scope 'api',`.
+    pub widen: &'static str,
+    /// What else may keep an account from a repository, as a sentence; may be empty.
+    pub seek_access: &'static str,
+    /// The scope without which it refuses pushes.
+    pub push_scope: &'static str,
+    /// What its tokens look like, as a clause with a full stop.
+    pub token_form: &'static str,
+    /// What is not known when a token is refused, as a sentence; may be empty.
+    pub why_invalid: &'static str,
+    /// What it calls a request to take a branch over: `pull`.
+    pub request: &'static str,
+}
+
 /// Who was asked.
 struct Asked<'a> {
     kind: ProviderKind,
@@ -40,13 +59,16 @@ impl Asked<'_> {
         let Self { kind, instance } = self;
         match error {
             ProviderError::TokenMalformed => (
-                format!("Invalid {kind} token format: {} It was sent nowhere.", self.token_form()),
+                format!("Invalid {kind} token format: {} It was sent nowhere.", self.words().token_form),
                 Some(format!("Copy the whole token, or create one at {}.", self.token_page())),
             ),
+            ProviderError::Unsuitable { why, instead } | ProviderError::NothingGranted { why, instead } => {
+                ((*why).to_owned(), Some((*instead).to_owned()))
+            }
             ProviderError::TokenInvalid => (
                 format!(
                     "Authentication failed: {kind} at {instance} does not accept this token.{}",
-                    self.why_invalid()
+                    spaced(self.words().why_invalid)
                 ),
                 Some(self.reconnect()),
             ),
@@ -91,6 +113,7 @@ impl Asked<'_> {
                 Some(format!("Try again later; if it lasts, ask whoever runs {instance}.")),
             ),
             ProviderError::Call(error) => self.no_answer(error),
+            ProviderError::App(refused) => (sentence(refused), Some(refused.remedy())),
             ProviderError::RepositoryNotFound { .. }
             | ProviderError::RepositoryMoved { .. }
             | ProviderError::RepositoryMalformed(_)
@@ -123,10 +146,10 @@ impl Asked<'_> {
                 Some(format!("Ask an owner of {instance}/{path} for the right to push.")),
             ),
             ProviderError::PullRequestRefused { said } => (
-                format!("{kind} refused the {} request{}", self.request_word(), quoted(said)),
+                format!("{kind} refused the {} request{}", self.words().request, quoted(said)),
                 Some("The branch itself was pushed; open the request by hand if it is wanted.".to_owned()),
             ),
-            other => (format!("{}.", capitalised(&other.to_string())), None),
+            other => (sentence(other), None),
         }
     }
 
@@ -152,15 +175,11 @@ impl Asked<'_> {
             CallError::TooLarge { .. } => Some(format!("Check that {instance} is a {kind}.")),
             CallError::OtherTarget { .. } => None,
         };
-        let what = capitalised(&error.to_string());
-        (format!("{what}."), remedy)
+        (sentence(error), remedy)
     }
 
     fn limited(&self, retry_after_seconds: Option<u64>) -> String {
-        let allowance = match self.kind {
-            ProviderKind::GitLab => "GitLab.com allows 300 requests per minute.",
-            ProviderKind::GitHub => "GitHub.com allows 5,000 requests per hour.",
-        };
+        let allowance = self.words().limits;
         let text =
             format!("{} API rate limit exceeded. Please wait a few minutes before retrying. {allowance}", self.kind);
         retry_after_seconds.map_or_else(|| text.clone(), |seconds| format!("{text} Retry in {seconds} s."))
@@ -177,46 +196,32 @@ impl Asked<'_> {
     }
 
     fn widen(&self) -> String {
-        let what = match self.kind {
-            ProviderKind::GitLab => "the scope 'api', which covers the others,",
-            ProviderKind::GitHub => "the scope 'repo', or with these permissions if it is fine-grained,",
-        };
+        let what = self.words().widen;
+        if self.is_by_consent_only() {
+            return format!("Connect the account again and allow {what}: {}", self.connect());
+        }
         format!("Create a token with {what} at {}, then reconnect: {}", self.token_page(), self.connect())
     }
 
     fn seek_access(&self) -> String {
-        let also = match self.kind {
-            ProviderKind::GitLab => "",
-            ProviderKind::GitHub => " A fine-grained token must also name the repository or its organisation.",
-        };
+        let also = spaced(self.words().seek_access);
         format!("Check the URL, or ask an owner to give the connected account access.{also}")
     }
 
-    fn token_form(&self) -> &'static str {
-        match self.kind {
-            ProviderKind::GitLab => {
-                "a GitLab token has 20 to 255 characters, all of them letters, digits, '.', '_' or '-'."
-            }
-            ProviderKind::GitHub => "a GitHub token starts with ghp_, gho_, ghu_, ghs_ or github_pat_.",
-        }
-    }
-
-    fn why_invalid(&self) -> &'static str {
-        match self.kind {
-            ProviderKind::GitLab => "",
-            ProviderKind::GitHub => " GitHub does not say whether it is mistyped, expired or revoked.",
-        }
-    }
-
-    fn request_word(&self) -> &'static str {
-        match self.kind {
-            ProviderKind::GitLab => "merge",
-            ProviderKind::GitHub => "pull",
-        }
+    fn words(&self) -> Words {
+        provider(self.kind).words()
     }
 
     fn reconnect(&self) -> String {
+        if self.is_by_consent_only() {
+            return format!("Connect the account again: {}", self.connect());
+        }
         format!("Create a new token at {}, then reconnect: {}", self.token_page(), self.connect())
+    }
+
+    /// Whether there are no tokens that a person could create.
+    fn is_by_consent_only(&self) -> bool {
+        provider(self.kind).catalogue().methods.iter().all(|offered| offered.method == AuthMethod::OAuth)
     }
 
     fn connect(&self) -> String {
@@ -224,12 +229,22 @@ impl Asked<'_> {
     }
 
     fn token_page(&self) -> String {
-        provider(self.kind).token_page(self.instance)
+        let first = provider(self.kind).catalogue().methods.first().map_or(AuthMethod::Pat, |offered| offered.method);
+        provider(self.kind).token_page(self.instance, first)
     }
 }
 
 fn quoted(said: &str) -> String {
     if said.is_empty() { ".".to_owned() } else { format!(": \"{said}\"") }
+}
+
+/// A further sentence, if there is one.
+fn spaced(sentence: &str) -> String {
+    if sentence.is_empty() { String::new() } else { format!(" {sentence}") }
+}
+
+fn sentence(error: &impl std::fmt::Display) -> String {
+    format!("{}.", capitalised(&error.to_string()))
 }
 
 fn capitalised(text: &str) -> String {
@@ -242,6 +257,7 @@ mod tests {
     use super::*;
     use crate::{
         Access, Why,
+        github_app::AppError,
         testing::{Fixture, Seen, answer, json},
     };
     use valetkey_model::ProblemCode;
@@ -257,6 +273,8 @@ mod tests {
         let said = || "its words".to_owned();
         vec![
             ProviderError::TokenMalformed,
+            ProviderError::Unsuitable { why: "It has ended.", instead: "Take another." },
+            ProviderError::NothingGranted { why: "Nothing was chosen.", instead: "Choose something." },
             ProviderError::TokenInvalid,
             ProviderError::TokenExpired,
             ProviderError::TokenRevoked,
@@ -266,7 +284,7 @@ mod tests {
             ProviderError::SsoRequired { url: "https://github.com/sso".into() },
             ProviderError::RepositoryNotFound { path: path() },
             ProviderError::RepositoryMoved { path: path() },
-            ProviderError::RepositoryMalformed(valetkey_model::RepoUrlError::Depth),
+            ProviderError::RepositoryMalformed(valetkey_model::RepoUrlError::Depth(ProviderKind::GitHub)),
             ProviderError::OtherInstance { repository: InstanceUrl::github_com() },
             ProviderError::PushNotAllowed { path: path(), why: "the account may only read it".into() },
             ProviderError::PullRequestRefused { said: said() },
@@ -274,6 +292,8 @@ mod tests {
             ProviderError::LockedOut,
             ProviderError::NotTheProvider { saw: "a web page (200)".into() },
             ProviderError::Failed { status: 500, said: said() },
+            AppError::KeyRejected { said: said() }.into(),
+            AppError::NotCovered { repositories: vec![path()], page: "https://github.com/apps/x".into() }.into(),
             CallError::AddressRefused { host: host(), why: Refusal::Private }.into(),
             CallError::AddressRefused { host: host(), why: Refusal::Never }.into(),
             CallError::TlsNotTrusted { host: host(), fault: TlsFault::UnknownIssuer }.into(),
@@ -304,7 +324,8 @@ mod tests {
 
     #[test]
     fn every_refusal_is_a_sentence_and_says_what_to_do() {
-        for kind in ProviderKind::ALL {
+        use ProviderKind::{GitHub, GitLab, Google, Http, Jira, Slack};
+        for kind in [GitHub, GitLab, Google, Http, Jira, Slack] {
             for error in all() {
                 let (code, shown) = (error.code(), format!("{error}"));
                 let problem = error.into_problem(kind, &"https://forge.example.com".parse().unwrap());
@@ -358,16 +379,17 @@ mod tests {
                 json(status, &headers, &body)
             }
         };
+        let each_body = |status: u16| (0..BODIES.len()).map(move |body| (status, body));
         let forge = Fixture::new(CANARY, echo).await;
         let mut texts = Vec::new();
         for kind in ProviderKind::ALL {
-            for status in [200, 302, 400, 401, 403, 404, 409, 422, 429, 500] {
-                for body in 0..BODIES.len() {
-                    let repo = forge.server.repo(&format!("n{status}/n{body}"));
-                    let error = provider(kind).repository(forge.at(), &repo).await.unwrap_err();
-                    texts.push(format!("{error} {error:?}"));
-                    texts.push(format!("{:?}", error.into_problem(kind, &forge.server.instance)));
-                }
+            texts.push(format!("{:?}", provider(kind).check(forge.at()).await));
+            for (status, body) in [200, 302, 400, 401, 403, 404, 409, 422, 429, 500].into_iter().flat_map(each_body) {
+                let repo = forge.server.repo(&format!("n{status}/n{body}"));
+                let Some(of_kind) = crate::forge(kind).filter(|_| repo.api_id(kind).is_ok()) else { continue };
+                let error = of_kind.repository(forge.at(), &repo).await.unwrap_err();
+                texts.push(format!("{error} {error:?}"));
+                texts.push(format!("{:?}", error.into_problem(kind, &forge.server.instance)));
             }
         }
         let metadata = "https://169.254.169.254".parse().unwrap();
@@ -376,12 +398,12 @@ mod tests {
         for text in &texts {
             assert!(!text.to_ascii_lowercase().contains("canarycanary"), "{text}");
         }
-        assert_eq!(forge.server.requests().len(), 80);
+        assert!(forge.server.requests().len() > 80);
 
         let echo =
             format!(r#"{{"id":1,"login":"{CANARY}","username":"{CANARY}","name":"{CANARY}","scopes":["{CANARY}"]}}"#);
         let named = Fixture::new(CANARY, move |_| json(200, "", &echo)).await;
-        for kind in ProviderKind::ALL {
+        for kind in [ProviderKind::GitHub, ProviderKind::GitLab] {
             let checked = provider(kind).check(named.at()).await.unwrap();
             assert_eq!(checked.account.username, "***");
             assert!(!format!("{checked:?}").contains("canary"));

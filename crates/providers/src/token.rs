@@ -1,9 +1,11 @@
 //! The only places of this crate where a token is looked at.
 
+use aws_lc_rs::digest;
 use http::HeaderValue;
+use serde_json::Value;
 use valetkey_seal::Secret;
 
-use crate::{ProviderError, api::Answer, http::ApiResponse};
+use crate::{api::Answer, http::ApiResponse};
 
 /// Whether the token has a form that `fits`.
 #[expect(clippy::disallowed_methods, reason = "a token's form is checked before it is sent anywhere")]
@@ -11,13 +13,17 @@ pub(crate) fn has_form(token: &Secret<String>, fits: impl FnOnce(&str) -> bool) 
     fits(token.expose())
 }
 
-/// The value of a header that carries the token after `scheme`.
-#[expect(clippy::disallowed_methods, reason = "here a token is put on an API call")]
-pub(crate) fn header(scheme: &str, token: &Secret<String>) -> Result<HeaderValue, ProviderError> {
-    let value = HeaderValue::try_from(format!("{scheme}{}", token.expose()));
-    let mut value = value.map_err(|_| ProviderError::TokenMalformed)?;
-    value.set_sensitive(true);
-    Ok(value)
+/// What tells one token from another without telling anything of it: the beginning of its SHA-256.
+#[expect(clippy::disallowed_methods, reason = "a digest of the token is not the token")]
+pub(crate) fn fingerprint(token: &Secret<String>) -> String {
+    let digest = digest::digest(&digest::SHA256, token.expose().as_bytes());
+    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The token as a part of a JSON body.
+#[expect(clippy::disallowed_methods, reason = "here a token is put on a request to revoke it")]
+pub(crate) fn json(token: &Secret<String>) -> Value {
+    Value::from(token.expose().as_str())
 }
 
 /// An answer with the token taken out wherever it repeats it, so that no error text or account name can carry it on.

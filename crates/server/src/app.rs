@@ -49,7 +49,7 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let metrics = Arc::new(Metrics::new(&config.version, &engine));
+        let metrics = Arc::new(Metrics::new(&config.version, &engine, &integrations));
         Self {
             config: Arc::new(config),
             store,

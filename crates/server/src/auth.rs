@@ -8,7 +8,7 @@ use http::{HeaderMap, header, request::Parts};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 use valetkey_model::{Problem, ProblemCode, UserId};
-use valetkey_seal::TokenHash;
+use valetkey_seal::{Secret, TokenHash};
 
 use crate::{App, problem::Failure, sign_in};
 
@@ -41,6 +41,25 @@ impl Caller {
         Self { user: UserId::admin(), proof: Proof::Process }
     }
 
+    /// The browser session that proves it, where one does.
+    pub(crate) fn browser(&self) -> Option<&TokenHash> {
+        match &self.proof {
+            Proof::Browser(hash) => Some(hash),
+            Proof::Process | Proof::Token(_) => None,
+        }
+    }
+
+    /// Refuses whoever is not the administrator.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub(crate) fn require_admin(&self) -> Result<(), Problem> {
+        if self.user == UserId::admin() {
+            return Ok(());
+        }
+        Err(Problem::new(ProblemCode::Forbidden, "Only an administrator may do this."))
+    }
+
     /// Waits until the caller's credential holds no more. What this process ends is seen at once, the rest within
     /// [`LOOK_AGAIN`].
     pub(crate) fn turned_away(self, app: App) -> impl Future<Output = ()> {
@@ -51,6 +70,27 @@ impl Caller {
                 let _ = timeout(LOOK_AGAIN, ended.changed()).await;
             }
         }
+    }
+}
+
+/// The bearer token of a request for what sessions may ask for: a session's own, and nobody else's.
+pub(crate) struct SessionToken(Secret<String>);
+
+impl SessionToken {
+    /// The text, to be compared by its hash.
+    #[expect(clippy::disallowed_methods, reason = "it is looked up by its hash")]
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for SessionToken {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let credentials = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = credentials.and_then(bearer).filter(|token| !token.is_empty()).ok_or_else(unauthenticated)?;
+        Ok(Self(Secret::from(token)))
     }
 }
 

@@ -15,6 +15,7 @@ mod events;
 mod extract;
 mod health;
 mod metrics;
+mod oauth;
 mod openapi;
 mod pages;
 mod problem;

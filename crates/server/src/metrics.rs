@@ -1,11 +1,14 @@
 //! Numbers for Prometheus. Labels come from our own tables, never from a request: their number is bounded.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{Method, header};
+use jiff::{SignedDuration, Timestamp};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
@@ -13,18 +16,24 @@ use prometheus_client::{
         MetricType,
         counter::{ConstCounter, Counter},
         family::Family,
+        gauge::ConstGauge,
         info::Info,
     },
     registry::Registry,
 };
-use valetkey_model::ProblemCode;
+use valetkey_integrations::{Counts, Integrations};
+use valetkey_model::{Integration, ProblemCode};
 use valetkey_sessions::Engine;
+use valetkey_store::{Census, Store, StoreError};
 
 use crate::{
     App,
     problem::{Answer, Failure},
     route::Row,
 };
+
+/// How old the count of integrations may be.
+const CENSUS_HOLDS: SignedDuration = SignedDuration::from_mins(1);
 
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -41,7 +50,13 @@ pub(crate) fn rows() -> Vec<Row> {
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
+    census: LastCensus,
+    counted_at: tokio::sync::Mutex<Option<Timestamp>>,
 }
+
+/// The integrations as they were last counted.
+#[derive(Debug, Clone, Default)]
+struct LastCensus(Arc<Mutex<Vec<Census>>>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -51,13 +66,28 @@ struct RequestLabels {
 }
 
 impl Metrics {
-    pub(crate) fn new(version: &str, engine: &Engine) -> Self {
+    pub(crate) fn new(version: &str, engine: &Engine, integrations: &Integrations) -> Self {
         let mut registry = Registry::with_prefix("valetkey");
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("http_requests", "Requests answered, by route and status", requests.clone());
         registry.register("build", "The version", Info::new(vec![("version", version.to_owned())]));
         registry.register_collector(Box::new(Sessions(engine.clone())));
-        Self { registry, requests }
+        registry.register_collector(Box::new(Credentials(integrations.clone())));
+        let census = LastCensus::default();
+        registry.register_collector(Box::new(census.clone()));
+        Self { registry, requests, census, counted_at: tokio::sync::Mutex::default() }
+    }
+
+    /// Counts the integrations, unless they were counted a moment ago: anybody may read the metrics.
+    async fn count_integrations(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let mut counted_at = self.counted_at.lock().await;
+        if counted_at.is_some_and(|at| now.duration_since(at) < CENSUS_HOLDS) {
+            return Ok(());
+        }
+        let census = store.census(now, now + Integration::EXPIRING).await?;
+        *self.census.0.lock().unwrap_or_else(PoisonError::into_inner) = census;
+        *counted_at = Some(now);
+        Ok(())
     }
 }
 
@@ -71,6 +101,40 @@ impl Collector for Sessions {
         let mut family = encoder.encode_descriptor("sessions_ended", help, None, MetricType::Counter)?;
         for (phase, count) in self.0.ended() {
             ConstCounter::new(count).encode(family.encode_family(&[("outcome", phase.as_str())])?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for LastCensus {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let help = "Connected accounts, by provider and status, counted within the last minute";
+        let mut family = encoder.encode_descriptor("integrations", help, None, MetricType::Gauge)?;
+        for Census { provider, status, count } in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            let labels = [("provider", provider.slug()), ("status", status.as_str())];
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Asks the integrations for their numbers whenever they are read.
+#[derive(Debug)]
+struct Credentials(Integrations);
+
+impl Collector for Credentials {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Counts { checks, refreshes, limited_calls } = self.0.counts();
+        for (name, help, counts) in [
+            ("credential_checks", "Checks of credentials by this process, by outcome", checks),
+            ("credential_refreshes", "Renewals of access tokens by this process, by outcome", refreshes),
+            ("provider_calls_limited", "Calls of this process that met a provider's limit", limited_calls),
+        ] {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (outcome, count) in counts {
+                ConstCounter::new(count).encode(family.encode_family(&[("outcome", outcome)])?)?;
+            }
         }
         Ok(())
     }
@@ -100,6 +164,10 @@ fn known(method: &Method) -> &'static str {
 }
 
 async fn metrics(State(app): State<App>) -> Answer<Response> {
+    if let Err(error) = app.metrics.count_integrations(&app.store, app.now()).await {
+        // What else there is to say is wanted most when the database does not answer.
+        tracing::warn!(error = &error as &dyn std::error::Error, "the integrations could not be counted");
+    }
     let mut text = String::new();
     encode(&mut text, &app.metrics.registry)
         .map_err(|_| Failure::new(ProblemCode::Internal, "The metrics could not be written."))?;

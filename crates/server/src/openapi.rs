@@ -89,7 +89,8 @@ fn describe(row: &Row, operation: &Operation, schemas: &mut Schemas, problem: &V
     }
     if let Some(of) = operation.body {
         let schema = of(&mut schemas.requests);
-        described["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        let content = json!({ "application/json": { "schema": schema } });
+        described["requestBody"] = json!({ "required": operation.body_required, "content": content });
     }
     if row.permission == Permission::Public {
         described["security"] = json!([]);
@@ -159,7 +160,7 @@ fn responses(row: &Row, operation: &Operation, generator: &mut SchemaGenerator, 
 /// The codes of an operation's refusals by their status.
 fn refusals(row: &Row, operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
     let mut codes = operation.errors.clone();
-    if row.permission == Permission::User {
+    if row.permission != Permission::Public {
         codes.push(ProblemCode::Unauthenticated);
     }
     if operation.body.is_some() || operation.parameters.is_some() {

@@ -17,6 +17,8 @@ pub(crate) enum Permission {
     Public,
     /// Whoever is signed in.
     User,
+    /// A session, with its own token. The handler decides what it may have.
+    Session,
 }
 
 /// What kind of client a route is for.
@@ -51,6 +53,7 @@ pub(crate) struct Operation {
     pub(crate) summary: &'static str,
     pub(crate) parameters: Option<SchemaOf>,
     pub(crate) body: Option<SchemaOf>,
+    pub(crate) body_required: bool,
     pub(crate) success: StatusCode,
     pub(crate) answer: Answer,
     pub(crate) errors: Vec<ProblemCode>,
@@ -122,6 +125,12 @@ impl Row {
         self
     }
 
+    /// Is for sessions, with their own token; nobody else's is any good.
+    pub(crate) fn for_sessions(mut self) -> Self {
+        self.permission = Permission::Session;
+        self
+    }
+
     /// Is for people: who is not signed in is sent to the sign-in page.
     pub(crate) fn page(mut self) -> Self {
         self.audience = Audience::Person;
@@ -142,6 +151,7 @@ impl Row {
             summary,
             parameters: None,
             body: None,
+            body_required: true,
             success: StatusCode::OK,
             answer: Answer::Empty,
             errors: Vec::new(),
@@ -157,6 +167,11 @@ impl Row {
     /// Takes a JSON body.
     pub(crate) fn body<T: JsonSchema>(self) -> Self {
         self.described(|operation| operation.body = Some(schema_of::<T>))
+    }
+
+    /// Takes a JSON body, or none.
+    pub(crate) fn optional_body<T: JsonSchema>(self) -> Self {
+        self.body::<T>().described(|operation| operation.body_required = false)
     }
 
     /// Answers with JSON.

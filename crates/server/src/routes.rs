@@ -1,7 +1,7 @@
 //! The table of all routes.
 
 use crate::{
-    acp, api, docs, health, metrics, openapi, pages,
+    acp, api, docs, health, metrics, oauth, openapi, pages,
     route::{RouteSummary, Row},
 };
 
@@ -9,6 +9,7 @@ use crate::{
 pub(crate) fn table() -> Vec<Row> {
     let mut rows = operations();
     rows.extend(pages::rows());
+    rows.extend(oauth::rows());
     rows
 }
 
@@ -16,13 +17,20 @@ pub(crate) fn table() -> Vec<Row> {
 pub(crate) fn operations() -> Vec<Row> {
     [
         api::providers::rows(),
+        api::provider_apps::rows(),
         api::integrations::rows(),
+        api::integration_events::rows(),
+        api::oauth::rows(),
         api::projects::rows(),
+        api::repositories::rows(),
         api::sessions::rows(),
         api::tokens::rows(),
         acp::gitlab::rows(),
         acp::github::rows(),
+        acp::google::rows(),
+        acp::jira::rows(),
         acp::repository::rows(),
+        acp::session::rows(),
         acp::status::rows(),
         health::rows(),
         metrics::rows(),

@@ -64,8 +64,13 @@ pub(crate) async fn end(app: &App, headers: &HeaderMap) -> Result<HeaderValue, P
 
 /// The value of a request's session cookie.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_named(headers, COOKIE)
+}
+
+/// The value of a request's cookie of this name.
+pub(crate) fn cookie_named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+    all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the browser is told the session that was just made for it")]
@@ -78,8 +83,13 @@ async fn begin(app: &App, user: &UserId) -> Result<HeaderValue, Problem> {
 }
 
 fn set_cookie(app: &App, value: &str, seconds: i64) -> HeaderValue {
+    cookie_for(app, &format!("{COOKIE}={value}; Path=/"), seconds)
+}
+
+/// A `Set-Cookie` header that no script and no other site's form can use; `named` is name, value and path.
+pub(crate) fn cookie_for(app: &App, named: &str, seconds: i64) -> HeaderValue {
     let secure = if app.config.public_url.scheme() == "https" { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+    let text = format!("{named}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     let mut header = HeaderValue::try_from(text).expect("URL-safe base64 and constants");
     header.set_sensitive(true);
     header

@@ -15,7 +15,7 @@ fn notice(repositories: &[RepositoryRun]) -> String {
     let pushed: Vec<(ProviderKind, &String)> =
         repositories.iter().filter_map(|r| Some((r.provider?, r.branch_url.as_ref()?))).collect();
     for (provider, url) in &pushed {
-        text.push_str(&format!("\nView changes in {provider}:\n{url}"));
+        text.push_str(&format!("\nView changes in {}:\n{url}", provider.short_name()));
     }
     if pushed.is_empty() {
         text.push_str("\nNothing changed, so no branch was pushed.");

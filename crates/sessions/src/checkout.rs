@@ -10,8 +10,8 @@ use std::{
 use futures_util::future::try_join_all;
 use tokio::{sync::watch, time::timeout};
 use valetkey_git::{Checkout, Git, GitError};
-use valetkey_model::{BranchName, ObjectId, Problem, ProblemCode, ProviderKind, RepoUrl, RepositorySpec};
-use valetkey_providers::provider;
+use valetkey_model::{BranchName, ObjectId, Problem, ProblemCode, RepoUrl, RepositorySpec};
+use valetkey_providers::GitAuth;
 
 use crate::{
     preflight::{Ready, Target},
@@ -52,7 +52,7 @@ pub(crate) async fn clone_all<'a>(run: &mut Run, ready: &'a Ready) -> Result<Wor
 
     let git = run.parts.git.with_config(&ready.git_config);
     let names = directory_names(ready.targets.iter().map(|target| &target.spec.url));
-    let clones = ready.targets.iter().zip(names).map(|(target, name)| clone(run, &git, target, root.join(name)));
+    let clones = ready.targets.iter().zip(names).map(|(target, name)| clone(run, &git, ready, target, root.join(name)));
     let copies = try_join_all(clones).await?;
     for WorkingCopy { target, folder, start } in &copies {
         let record = &mut run.session.repositories[target.index];
@@ -94,10 +94,16 @@ fn directory_names<'a>(urls: impl Iterator<Item = &'a RepoUrl>) -> impl Iterator
     })
 }
 
-async fn clone<'a>(run: &Run, git: &Git, target: &'a Target, folder: PathBuf) -> Result<WorkingCopy<'a>, Problem> {
+async fn clone<'a>(
+    run: &Run,
+    git: &Git,
+    ready: &Ready,
+    target: &'a Target,
+    folder: PathBuf,
+) -> Result<WorkingCopy<'a>, Problem> {
     let Target { spec, integration, .. } = target;
     let provider = integration.provider;
-    run.log_at(provider, format!("Cloning {}", display_url(&spec.url, provider))).await?;
+    run.log_at(provider, format!("Cloning {}", display_url(&spec.url, ready.git_auth(target).as_ref()))).await?;
     let failed = |error: GitError| clone_problem(&error, spec).by(provider);
     let checkout = clone_with_progress(run, git, target, &folder).await?.map_err(failed)?;
     let start = starting_point(&checkout, spec)?;
@@ -154,8 +160,12 @@ fn starting_point(checkout: &Checkout, spec: &RepositorySpec) -> Result<Start, P
 }
 
 /// As the log has always shown it: where a token would be is `***`. No URL with a token exists anywhere.
-fn display_url(url: &RepoUrl, kind: ProviderKind) -> String {
-    url.clone_url().replacen("://", &format!("://{}:***@", provider(kind).git_user()), 1)
+fn display_url(url: &RepoUrl, auth: Option<&GitAuth>) -> String {
+    let user = match auth {
+        Some(GitAuth::Basic { user }) => format!("{user}:"),
+        Some(GitAuth::Bearer) | None => String::new(),
+    };
+    url.clone_url().replacen("://", &format!("://{user}***@"), 1)
 }
 
 fn clone_problem(error: &GitError, spec: &RepositorySpec) -> Problem {

@@ -22,6 +22,7 @@ use valetkey_model::{
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
+use valetkey_seal::Secret;
 use valetkey_store::{Store, StoreError};
 
 use crate::{
@@ -103,8 +104,14 @@ pub(crate) struct Parts {
 
 #[derive(Default)]
 struct Running {
-    stops: HashMap<SessionId, Stop>,
+    live: HashMap<SessionId, Live>,
     tasks: JoinSet<()>,
+}
+
+/// What can be done to a session from outside while it runs here.
+struct Live {
+    stop: Stop,
+    redactor: Redactor,
 }
 
 impl Engine {
@@ -168,14 +175,16 @@ impl Engine {
         let session = Session::new(id, project.clone(), owner.clone(), spec, now);
         let stop = Stop::default();
         // Before it is stored: a stored session of ours that is not known here is one that was lost.
-        lock_of(&parts.running).stops.insert(session.id.clone(), stop.clone());
+        let (redactor, stopping) = (Redactor::new(), stop.clone());
+        let live = Live { stop: stopping, redactor: redactor.clone() };
+        lock_of(&parts.running).live.insert(session.id.clone(), live);
         if let Err(error) = parts.store.insert_session(&session, &parts.id).await {
-            lock_of(&parts.running).stops.remove(&session.id);
+            lock_of(&parts.running).live.remove(&session.id);
             return Err(error.into());
         }
         let mut running = lock_of(&parts.running);
         while running.tasks.try_join_next().is_some() {}
-        running.tasks.spawn(take_turn(Arc::clone(parts), session.clone(), stop));
+        running.tasks.spawn(take_turn(Arc::clone(parts), session.clone(), redactor, stop));
         Ok(session)
     }
 
@@ -227,10 +236,19 @@ impl Engine {
             ));
         }
         self.parts.store.request_stop(id).await?;
-        if let Some(stop) = lock_of(&self.parts.running).stops.get(id) {
-            stop.ask(Why::Asked);
+        if let Some(live) = lock_of(&self.parts.running).live.get(id) {
+            live.stop.ask(Why::Asked);
         }
         Ok(session)
+    }
+
+    /// Hides a secret that a session was given while it runs, such as a token that was refreshed, in its log.
+    #[expect(clippy::disallowed_methods, reason = "the redactor must know the values that it hides")]
+    pub fn hide(&self, id: &SessionId, secret: &Secret<String>) {
+        if let Some(live) = lock_of(&self.parts.running).live.get(id) {
+            // No provider gives tokens that are too short to hide.
+            let _ = live.redactor.add(secret.expose());
+        }
     }
 
     /// Deletes a session that is over: its record, its log and its folder.
@@ -256,7 +274,7 @@ impl Engine {
     pub async fn shut_down(&self, patience: Duration) {
         let mut tasks = {
             let mut running = lock_of(&self.parts.running);
-            running.stops.values().for_each(|stop| stop.ask(Why::Shutdown));
+            running.live.values().for_each(|live| live.stop.ask(Why::Shutdown));
             std::mem::take(&mut running.tasks)
         };
         tokio::select! {
@@ -278,11 +296,11 @@ fn lock_of<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// A session's task: wait for a turn, run, put everything away.
-async fn take_turn(parts: Arc<Parts>, session: Session, stop: Stop) {
+async fn take_turn(parts: Arc<Parts>, session: Session, redactor: Redactor, stop: Stop) {
     let id = session.id.clone();
     let turns = Arc::clone(&parts.turns);
     let log = EventLog::start(Arc::clone(&parts), id.clone());
-    let mut run = Run { session, parts: Arc::clone(&parts), redactor: Redactor::new(), stop: stop.clone(), log };
+    let mut run = Run { session, parts: Arc::clone(&parts), redactor, stop: stop.clone(), log };
     let result = match run.event(EventBody::Phase { phase: Phase::Pending }).await {
         Err(problem) => Err(problem),
         Ok(()) => tokio::select! {
@@ -296,7 +314,7 @@ async fn take_turn(parts: Arc<Parts>, session: Session, stop: Stop) {
     if let Err(problem) = finish(&mut run, result).await {
         tracing::error!(session = %id, %problem, "the end of a session could not be recorded");
     }
-    lock_of(&parts.running).stops.remove(&id);
+    lock_of(&parts.running).live.remove(&id);
 }
 
 /// A step that panics fails like any other; else its session would look alive for as long as this process is.
@@ -355,8 +373,8 @@ async fn look_around(parts: std::sync::Weak<Parts>) {
         let Some(parts) = parts.upgrade() else { return };
         let outcome = async {
             for session in parts.store.stops_of_engine(&parts.id).await? {
-                if let Some(stop) = lock_of(&parts.running).stops.get(&session) {
-                    stop.ask(Why::Asked);
+                if let Some(live) = lock_of(&parts.running).live.get(&session) {
+                    live.stop.ask(Why::Asked);
                 }
             }
             parts.end_abandoned().await
@@ -377,7 +395,7 @@ impl Parts {
     async fn end_abandoned(&self) -> Result<(), Problem> {
         for (id, engine) in self.store.unfinished_sessions().await? {
             if engine == self.id {
-                if !lock_of(&self.running).stops.contains_key(&id) {
+                if !lock_of(&self.running).live.contains_key(&id) {
                     self.end_lost(&id, "The end of this session could not be recorded when it came.").await?;
                 }
             } else if liveness::is_dead(&self.config.engines(), &engine) {

@@ -45,6 +45,7 @@ pub(crate) fn of_agent(run: &Run, ready: &Ready) -> Vec<(OsString, OsString)> {
     set("VALETKEY_TASK", &run.session.spec.task);
     set("VALETKEY_SESSION_ID", run.session.id.as_str());
     set("VALETKEY_PROJECT", run.session.project.as_str());
+    set("VALETKEY_SESSION_TOKEN", ready.lease.as_path_segment());
     tokens(&ready.tokens, &mut set);
     let (name, email) = author(&ready.targets[0].integration);
     for (name, value) in git(&ready.git_config, &name, &email) {
@@ -58,22 +59,26 @@ pub(crate) fn of_agent(run: &Run, ready: &Ready) -> Vec<(OsString, OsString)> {
 #[expect(clippy::disallowed_methods, reason = "the agent's environment is where a session's tokens go")]
 fn tokens(tokens: &[SessionToken], set: &mut impl FnMut(&str, &str)) {
     let mut seen = HashSet::new();
-    for SessionToken { integration, token } in tokens {
+    for SessionToken { integration, credential } in tokens {
         if !seen.insert(integration.provider) {
             continue;
         }
         for name in integration.provider.token_variables() {
-            set(name, token.expose());
+            set(name, credential.token.expose());
         }
         for (name, value) in instance_variables(integration.provider, &integration.instance_url) {
-            set(name, value.as_deref().unwrap_or(token.expose()));
+            set(name, value.as_deref().unwrap_or(credential.token.expose()));
+        }
+        // What Basic authentication wants besides the token.
+        if let (Some(name), Some(login)) = (login_variable(integration.provider), &credential.login) {
+            set(name, login);
         }
     }
 }
 
 /// What `gh` and `glab` need besides, so that they speak to the token's own host and to no other. `None` is the token.
 fn instance_variables(provider: ProviderKind, instance: &InstanceUrl) -> Vec<(&'static str, Option<String>)> {
-    if *instance == provider.default_instance() {
+    if provider.is_public(instance) {
         return Vec::new();
     }
     match provider {
@@ -85,6 +90,23 @@ fn instance_variables(provider: ProviderKind, instance: &InstanceUrl) -> Vec<(&'
             ]
         }
         ProviderKind::GitLab => vec![("GITLAB_HOST", Some(instance.to_string()))],
+        ProviderKind::BitbucketDataCenter => vec![("BITBUCKET_DC_URL", Some(instance.to_string()))],
+        ProviderKind::Gitea => vec![("GITEA_SERVER_URL", Some(instance.to_string()))],
+        ProviderKind::Jira => vec![("JIRA_URL", Some(instance.to_string()))],
+        ProviderKind::Bitbucket
+        | ProviderKind::AzureDevOps
+        | ProviderKind::Google
+        | ProviderKind::Slack
+        | ProviderKind::Http => Vec::new(),
+    }
+}
+
+/// Where tools look for the user name or e-mail address that goes with a provider's token.
+fn login_variable(provider: ProviderKind) -> Option<&'static str> {
+    match provider {
+        ProviderKind::Jira => Some("JIRA_EMAIL"),
+        ProviderKind::Bitbucket => Some("BITBUCKET_EMAIL"),
+        _ => None,
     }
 }
 
@@ -118,7 +140,7 @@ pub(crate) fn redact(run: &Run, tokens: &[SessionToken], lease: &Lease) -> Vec<S
     let config = &run.parts.config;
     let passed = config.environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let passed = passed.filter(|(name, _)| config.agent_env.iter().any(|wanted| wanted == name));
-    let tokens = tokens.iter().map(|t| (t.integration.provider.token_variables()[0], t.token.expose().as_str()));
+    let tokens = tokens.iter().map(|t| (t.integration.provider.name(), t.credential.token.expose().as_str()));
     let lease = [("the session's lease", lease.as_path_segment())];
     let too_short = |value: &str| run.redactor.add(value) == Added::TooShort;
     let all = passed.chain(tokens).chain(lease);

@@ -6,6 +6,7 @@ use valetkey_gateway::Gateway;
 use valetkey_git::ConfigEntries;
 use valetkey_integrations::{Lease, SessionToken, TokenCheck, Wanted};
 use valetkey_model::{Grant, GrantedRepository, Integration, Problem, PushPolicy, RepoUrl, RepositorySpec};
+use valetkey_providers::{GitAuth, forge};
 
 use crate::{
     environment,
@@ -21,6 +22,16 @@ pub(crate) struct Ready {
     pub(crate) tokens: Vec<SessionToken>,
     /// The git configuration that leads to the gateway.
     pub(crate) git_config: ConfigEntries,
+    /// What stands for the session at the gateway and at the server's credential routes.
+    pub(crate) lease: Lease,
+}
+
+impl Ready {
+    /// How git presents the credential of a target.
+    pub(crate) fn git_auth(&self, target: &Target) -> Option<GitAuth> {
+        let own = self.tokens.iter().find(|token| token.integration.id == target.integration.id)?;
+        Some(forge(target.integration.provider)?.git_auth(&own.credential))
+    }
 }
 
 /// A repository that the session may push to.
@@ -65,7 +76,7 @@ pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<R
     report(run, &targets, &tokens).await?;
     note_default_branches(run, &targets);
     let git_config = git_config(&run.parts.gateway, &lease, &grant);
-    Ok(Ready { targets, tokens, git_config })
+    Ok(Ready { targets, tokens, git_config, lease })
 }
 
 /// Each distinct integration is asked once.
@@ -116,8 +127,8 @@ fn grant_end(run: &Run) -> jiff::Timestamp {
 }
 
 async fn report(run: &Run, targets: &[Target], tokens: &[SessionToken]) -> Result<(), Problem> {
-    for SessionToken { integration, token } in tokens {
-        let line = format!("Using token {} for user {}", token.family(), integration.account.username);
+    for SessionToken { integration, credential } in tokens {
+        let line = format!("Using token {} for user {}", credential.token.family(), integration.account.username);
         run.log_at(integration.provider, line).await?;
         if let Some(end) = integration.expires_at.filter(|end| *end < grant_end(run)) {
             run.log_at(integration.provider, format!("The token expires at {end}, perhaps before the session ends"))

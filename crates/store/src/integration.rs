@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use sqlx::{Any, Transaction, any::AnyRow};
-use valetkey_model::{Account, Alias, CheckOutcome, Integration, IntegrationId, OwnerScope, ProjectName, ProviderKind};
+use valetkey_model::{Alias, Integration, IntegrationId, OwnerScope, ProjectName, ProviderKind, UserId};
 
 use crate::{
     Store, StoreError,
@@ -16,43 +16,12 @@ pub struct IntegrationFilter {
     pub include_removing: bool,
 }
 
-/// What came of asking a provider about a credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckRecord {
-    /// The generation of the credential that was checked.
-    pub generation: i64,
-    /// When.
-    pub checked_at: Timestamp,
-    /// What the provider said.
-    pub finding: Finding,
-}
-
-/// What a provider said of a credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// It knows the credential and described it.
-    Described {
-        /// Whether it will do.
-        outcome: CheckOutcome,
-        /// Whose it is.
-        account: Account,
-        /// Its scopes; empty where the provider does not say.
-        granted_scopes: Vec<String>,
-        /// Its end, where the provider says so.
-        expires_at: Option<Timestamp>,
-    },
-    /// It gave a verdict and no more, as a refusal does; the account, scopes and end stay as they were.
-    Judged(CheckOutcome),
-    /// It did not answer, for this reason; all else stays as it was.
-    Unreachable(String),
-}
-
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, provider, owner, scope, project, alias, instance_url, account, auth_method, granted_scopes, ",
             "expires_at, outcome, unreachable, is_default, removing, created_at, updated_at, last_checked_at, ",
-            "last_used_at, generation FROM integrations ",
+            "last_used_at, generation, details, refresh_expires_at FROM integrations ",
             $rest
         )
     };
@@ -61,7 +30,8 @@ macro_rules! select {
 const ALIAS_TAKEN: &str = "an integration with this alias exists already; choose another alias";
 
 impl Store {
-    /// Stores a new integration with its sealed credential. If it is marked default, it becomes the only one.
+    /// Stores a new integration with its sealed credential. If it is marked default, it becomes the only one. Its next
+    /// check is due, so that it is not forgotten if nobody [schedules](Self::schedule_check) one.
     ///
     /// # Errors
     /// `Conflict` when the alias is taken, ignoring case, among those of the same owner, scope and project; `NotFound`
@@ -71,8 +41,9 @@ impl Store {
         sqlx::query(
             "INSERT INTO integrations (id, provider, owner, scope, project, alias, alias_folded, instance_url, account, \
              auth_method, granted_scopes, expires_at, outcome, unreachable, is_default, removing, created_at, \
-             updated_at, last_checked_at, last_used_at, generation, sealed) VALUES \
-             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $15, $16, $17, $18, $19, $20, $21)",
+             updated_at, last_checked_at, last_used_at, generation, sealed, details, refresh_expires_at, next_check_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $15, $16, $17, $18, $19, $20, \
+             $21, $22, $23, $18)",
         )
         .bind(new.id.as_str())
         .bind(new.provider.slug())
@@ -95,6 +66,8 @@ impl Store {
         .bind(new.last_used_at.map(millis))
         .bind(new.generation)
         .bind(sealed)
+        .bind(to_json(&new.details))
+        .bind(new.refresh_expires_at.map(millis))
         .execute(&mut *tx)
         .await
         .map_err(|e| StoreError::of_write(e, ALIAS_TAKEN, "project"))?;
@@ -126,43 +99,27 @@ impl Store {
         rows.iter().map(integration).collect()
     }
 
-    /// Records what the provider said; `false`, and nothing changes, if the credential has been replaced or erased since
-    /// it was asked.
+    /// What `owner` connected, and what everybody may use in `project` if one is named, in the order in which they were
+    /// connected. Those that are being removed are left out.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn record_check(&self, id: &IntegrationId, check: &CheckRecord) -> Result<bool, StoreError> {
-        let query = match &check.finding {
-            Finding::Described { outcome, account, granted_scopes, expires_at } => sqlx::query(
-                "UPDATE integrations SET updated_at = CASE WHEN outcome = $4 AND unreachable IS NULL AND account = $5 \
-                 AND granted_scopes = $6 AND expires_at IS NOT DISTINCT FROM $7 THEN updated_at ELSE $3 END, \
-                 outcome = $4, unreachable = NULL, account = $5, granted_scopes = $6, expires_at = $7, \
-                 last_checked_at = $3 WHERE id = $1 AND generation = $2",
-            )
-            .bind(id.as_str())
-            .bind(check.generation)
-            .bind(millis(check.checked_at))
-            .bind(to_json(outcome))
-            .bind(to_json(account))
-            .bind(to_json(granted_scopes))
-            .bind(expires_at.map(millis)),
-            Finding::Judged(outcome) => sqlx::query(
-                "UPDATE integrations SET updated_at = CASE WHEN outcome = $4 AND unreachable IS NULL THEN updated_at \
-                 ELSE $3 END, outcome = $4, unreachable = NULL, last_checked_at = $3 WHERE id = $1 AND generation = $2",
-            )
-            .bind(id.as_str())
-            .bind(check.generation)
-            .bind(millis(check.checked_at))
-            .bind(to_json(outcome)),
-            Finding::Unreachable(reason) => sqlx::query(
-                "UPDATE integrations SET unreachable = $4, last_checked_at = $3 WHERE id = $1 AND generation = $2",
-            )
-            .bind(id.as_str())
-            .bind(check.generation)
-            .bind(millis(check.checked_at))
-            .bind(reason.as_str()),
+    /// When the database does not answer or a record is damaged.
+    pub async fn integrations_for(
+        &self,
+        owner: &UserId,
+        project: Option<&ProjectName>,
+    ) -> Result<Vec<Integration>, StoreError> {
+        let query = match project {
+            Some(_) => {
+                select!("WHERE removing = 0 AND (owner = $1 OR (scope = 'project' AND project = $2)) ORDER BY id")
+            }
+            None => select!("WHERE removing = 0 AND owner = $1 ORDER BY id"),
         };
-        Ok(query.execute(&self.writer).await?.rows_affected() == 1)
+        let mut query = sqlx::query(query).bind(owner.as_str());
+        if let Some(project) = project {
+            query = query.bind(project.as_str());
+        }
+        query.fetch_all(&self.reader).await?.iter().map(integration).collect()
     }
 
     /// Records that a request carried the credential, to the minute.
@@ -233,6 +190,11 @@ async fn mark_default(tx: &mut Transaction<'_, Any>, id: &IntegrationId, at: Tim
     found(done.rows_affected())
 }
 
+/// An integration that is there, as this transaction sees it.
+pub(crate) async fn within(tx: &mut Transaction<'_, Any>, id: &IntegrationId) -> Result<Integration, StoreError> {
+    integration(&sqlx::query(select!("WHERE id = $1")).bind(id.as_str()).fetch_one(&mut **tx).await?)
+}
+
 fn found(rows: u64) -> Result<(), StoreError> {
     if rows == 0 { Err(StoreError::NotFound("integration")) } else { Ok(()) }
 }
@@ -265,5 +227,7 @@ fn integration(row: &AnyRow) -> Result<Integration, StoreError> {
         updated_at: record.time("updated_at")?,
         last_checked_at: record.time("last_checked_at")?,
         last_used_at: record.time_or_none("last_used_at")?,
+        details: record.json_or_none("details")?.unwrap_or_default(),
+        refresh_expires_at: record.time_or_none("refresh_expires_at")?,
     })
 }

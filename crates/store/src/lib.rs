@@ -7,16 +7,23 @@
 //! [`Store`] is the handle; its methods are in the module of the noun that they are about. Several processes may use one
 //! database at once. Moments are passed in and kept to the millisecond.
 
+mod census;
+mod check;
 mod credential;
 mod database_url;
 mod error;
 mod event;
 mod grant;
 mod integration;
+mod integration_event;
 mod meta;
 mod migrations;
+mod oauth_attempt;
 mod project;
+mod provider_app;
+mod purge;
 mod record;
+mod refresh;
 mod removal;
 mod session;
 mod sign_in;
@@ -24,10 +31,16 @@ mod sqlite;
 mod store;
 mod token;
 
-pub use credential::StoredCredential;
+pub use census::Census;
+pub use check::{CheckRecord, Finding, Recorded};
+pub use credential::{Reconnection, StoredCredential};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;
-pub use integration::{CheckRecord, Finding, IntegrationFilter};
+pub use integration::IntegrationFilter;
+pub use integration_event::IntegrationEvent;
+pub use oauth_attempt::{AttemptWay, OAuthAttempt, Taken};
+pub use provider_app::{AppOrigin, ProviderApp, ProviderAppKey};
+pub use refresh::{Claim, RefreshLease, Refreshed};
 pub use removal::{Removal, RemovalMode};
 pub use store::Store;
 pub use token::TokenRecord;

@@ -54,6 +54,12 @@ impl<'r> Record<'r> {
         serde_json::from_str(self.get::<&str>(field)?).map_err(|_| self.damaged(field))
     }
 
+    /// As [`json`](Self::json), where there may be none.
+    pub(crate) fn json_or_none<T: DeserializeOwned>(&self, field: &'static str) -> Result<Option<T>, StoreError> {
+        let text = self.get::<Option<String>>(field)?;
+        text.map(|text| serde_json::from_str(&text).map_err(|_| self.damaged(field))).transpose()
+    }
+
     /// 0 or 1.
     pub(crate) fn flag(&self, field: &'static str) -> Result<bool, StoreError> {
         match self.get::<i64>(field)? {

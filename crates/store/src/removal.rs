@@ -69,6 +69,21 @@ impl Store {
         Ok(erased)
     }
 
+    /// The disconnected integrations that a session's grant holds.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn removals_held_by(&self, session: &SessionId) -> Result<Vec<IntegrationId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT integration AS id FROM grant_integrations JOIN grants ON grants.id = grant_id \
+             JOIN integrations ON integrations.id = integration WHERE session = $1 AND removing = 1",
+        )
+        .bind(session.as_str())
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(|row| Record::new(row, "integration", "id").parsed("id")).collect()
+    }
+
     /// The sessions whose grants hold the integration at this moment.
     ///
     /// # Errors

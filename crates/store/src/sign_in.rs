@@ -68,18 +68,4 @@ impl Store {
         sqlx::query("DELETE FROM web_sessions WHERE hash = $1").bind(hash).execute(&self.writer).await?;
         Ok(())
     }
-
-    /// Forgets the sign-in links and browser sessions whose end has passed; returns how many.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn purge_sign_ins(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let links = sqlx::query("DELETE FROM sign_in_links WHERE expires_at <= $1").bind(millis(now));
-        let links = links.execute(&mut *tx).await?.rows_affected();
-        let sessions = sqlx::query("DELETE FROM web_sessions WHERE expires_at <= $1").bind(millis(now));
-        let sessions = sessions.execute(&mut *tx).await?.rows_affected();
-        tx.commit().await?;
-        Ok(links + sessions)
-    }
 }

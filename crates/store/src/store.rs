@@ -35,6 +35,14 @@ impl Dialect {
             Self::Postgres => "BEGIN",
         }
     }
+
+    /// Goes behind a `SELECT` that picks rows to change: what somebody else is changing is left to them, not waited for.
+    pub(crate) fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
 }
 
 const POSTGRES_CONNECTIONS: u32 = 16;

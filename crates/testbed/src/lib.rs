@@ -7,8 +7,8 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use valetkey_integrations::{Connect, Integrations};
-use valetkey_model::{Clock, Integration, OwnerScope, Problem, ProviderKind, UserId};
-use valetkey_providers::{AddressPolicy, Http, HttpConfig};
+use valetkey_model::{AuthMethod, Clock, Integration, OwnerScope, Problem, ProviderKind, UserId};
+use valetkey_providers::{AddressPolicy, Credential, Http, HttpConfig};
 use valetkey_seal::{KeyFile, Sealer, Secret, SystemEntropy};
 use valetkey_store::{DatabaseUrl, Store};
 use valetkey_twins::{AccessLevel, Account, Forge, Repository, Token, Twin, User};
@@ -58,8 +58,8 @@ impl Testbed {
     async fn in_folder(folder: tempfile::TempDir, extra_ca: Option<String>) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let addresses = AddressPolicy::new(true, "").expect("an empty list");
-        let http =
-            Http::new(HttpConfig { extra_ca_pem: extra_ca.map(String::into_bytes), addresses }).expect("a client");
+        let extra_ca_pem = extra_ca.map(String::into_bytes);
+        let http = Http::new(HttpConfig { extra_ca_pem, addresses, proxy: None }).expect("a client");
         let store = Store::open(&DatabaseUrl::sqlite(folder.path().join("valetkey.db"))).await.expect("a database");
         let clock = Arc::new(TestClock::default());
         let sealer = Arc::new(sealer(folder.path()));
@@ -91,7 +91,7 @@ impl Testbed {
             owner: UserId::admin(),
             alias: None,
             instance_url: Some(forge.twin.url().parse().expect("a twin has an instance URL")),
-            token: Secret::from(token),
+            credential: forge.credential(token),
         };
         self.integrations.connect(wanted).await
     }
@@ -101,6 +101,15 @@ fn sealer(folder: &Path) -> Sealer {
     let keys = KeyFile::open_or_create(folder.join("master.key"), &SystemEntropy).expect("a key file");
     Sealer::new(keys, Arc::new(SystemEntropy)).expect("a sealer")
 }
+
+const BITBUCKET_SCOPES: [&str; 6] = [
+    "read:user:bitbucket",
+    "read:workspace:bitbucket",
+    "read:repository:bitbucket",
+    "write:repository:bitbucket",
+    "read:pullrequest:bitbucket",
+    "write:pullrequest:bitbucket",
+];
 
 /// A forge with one person, their token, and the repository `team/sub/app` (`team/app` at GitHub).
 pub struct ForgeBed {
@@ -130,17 +139,37 @@ impl ForgeBed {
         Self::of(Twin::builder(Forge::GitHub).start().await.expect("a twin"))
     }
 
+    /// Any forge over plain loopback HTTP.
+    pub async fn start(forge: Forge) -> Self {
+        Self::of(Twin::builder(forge).start().await.expect("a twin"))
+    }
+
     fn of(twin: Twin) -> Self {
         let john = twin.user(User::new("john").name("John Doe").email("john@example.test"));
-        let (token, path) = match twin.forge() {
-            Forge::GitLab => (Token::generated().scopes(["api"]), "team/sub/app"),
-            Forge::GitHub => (Token::generated().scopes(["repo"]), "team/app"),
-            other => unreachable!("there is no bed for {other:?}"),
+        let (scopes, path): (&[&str], _) = match twin.forge() {
+            Forge::GitLab => (&["api"], "team/sub/app"),
+            Forge::GitHub => (&["repo"], "team/app"),
+            Forge::Bitbucket => (&BITBUCKET_SCOPES, "team/app"),
+            Forge::BitbucketDataCenter => (&["PROJECT_READ", "REPO_WRITE"], "scm/TEAM/app"),
+            Forge::Gitea | Forge::Forgejo => (&["read:user", "write:repository"], "team/app"),
+            Forge::AzureDevOps => (&["vso.code_write"], "acme/team/_git/app"),
         };
-        let token = twin.token(&john, token);
+        let token = twin.token(&john, Token::generated().scopes(scopes.iter().copied()));
         let forge = Self { twin, john, token, path };
         forge.repository(path);
         forge
+    }
+
+    /// What a token of John's is connected with.
+    pub fn credential(&self, token: &str) -> Credential {
+        let alone = Credential::pat(Secret::from(token));
+        let with =
+            |login: &str| Credential { method: AuthMethod::Basic, login: Some(login.to_owned()), ..alone.clone() };
+        match self.twin.forge() {
+            Forge::Bitbucket => with("john@example.test"),
+            Forge::AzureDevOps => with("acme"),
+            _ => alone,
+        }
     }
 
     /// Another private repository that John may push to.
@@ -164,7 +193,10 @@ impl ForgeBed {
         match self.twin.forge() {
             Forge::GitLab => ProviderKind::GitLab,
             Forge::GitHub => ProviderKind::GitHub,
-            other => unreachable!("there is no bed for {other:?}"),
+            Forge::Bitbucket => ProviderKind::Bitbucket,
+            Forge::BitbucketDataCenter => ProviderKind::BitbucketDataCenter,
+            Forge::Gitea | Forge::Forgejo => ProviderKind::Gitea,
+            Forge::AzureDevOps => ProviderKind::AzureDevOps,
         }
     }
 }

@@ -94,7 +94,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Show everything at work, offline: a private server, a throw-away forge, one session
     Demo(DemoArgs),
-    /// Connect an account with a personal access token
+    /// Connect an account: with a token, or by consent in the browser or on another device
     Connect(ConnectArgs),
     /// Look after what is connected
     Integrations {
@@ -161,13 +161,17 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The token is asked for on a terminal, or read with --token-stdin; never on the command line, where every program of this
-machine could read it. The same account connected again gets the new token.
+machine could read it. --web opens your browser at the provider, --device gives you a code to enter on any device; both need
+an app that an administrator registered with the provider. The same account connected again gets the new token.
 
 Examples:
   valetkey connect github
-  valetkey connect gitlab --instance https://gitlab.example.com --alias work --token-stdin < token.txt")]
+  valetkey connect gitlab --instance https://gitlab.example.com --alias work --token-stdin < token.txt
+  valetkey connect gitlab --web
+  valetkey connect bitbucket --username me@example.com --token-stdin < token.txt
+  valetkey connect http --instance https://mcp.example.com --header X-Api-Key")]
 pub(crate) struct ConnectArgs {
-    /// github or gitlab
+    /// github, gitlab, bitbucket, bitbucket-dc, gitea, azure-devops, jira, google, slack or http
     #[arg(value_name = "PROVIDER")]
     pub(crate) provider: ProviderKind,
     /// Where, if it is your own: https://host[:port]
@@ -176,6 +180,21 @@ pub(crate) struct ConnectArgs {
     /// Read the token from standard input
     #[arg(long)]
     pub(crate) token_stdin: bool,
+    /// Consent in the browser
+    #[arg(long, conflicts_with_all = ["token_stdin", "device"])]
+    pub(crate) web: bool,
+    /// Consent on another device, with a code
+    #[arg(long, conflicts_with = "token_stdin")]
+    pub(crate) device: bool,
+    /// Print the address only, without opening the browser
+    #[arg(long, requires = "web")]
+    pub(crate) no_browser: bool,
+    /// What goes with the token, where the provider wants it: an e-mail address, an organisation
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["web", "device"])]
+    pub(crate) username: Option<String>,
+    /// The header that carries the secret, for http
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["web", "device", "username"])]
+    pub(crate) header: Option<String>,
     /// Its name; user@host if none
     #[arg(long)]
     pub(crate) alias: Option<Alias>,
@@ -219,15 +238,15 @@ pub(crate) enum IntegrationsCommand {
         /// Its id or alias
         integration: IntegrationRef,
     },
-    /// Give it a new token of the same account
+    /// Replace its token: the provider makes a new one where it can, else you do
     Rotate {
         /// Its id or alias
         integration: IntegrationRef,
-        /// Read the token from standard input
+        /// Read a new token of the same account from standard input
         #[arg(long)]
         token_stdin: bool,
     },
-    /// Remove it and erase its credential, once no running session uses it
+    /// Remove it and erase its credential, here and at the provider, once no running session uses it
     Disconnect {
         /// Its id or alias
         integration: IntegrationRef,

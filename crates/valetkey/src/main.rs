@@ -11,6 +11,7 @@ mod repo_argument;
 mod settings;
 mod signals;
 mod token_input;
+mod upkeep;
 mod usage;
 mod wiring;
 

@@ -1,6 +1,7 @@
 //! The settings: flag > environment > `valetkey.toml` > default.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs, io,
     net::SocketAddr,
@@ -9,6 +10,7 @@ use std::{
 
 use clap::Args;
 use serde::Deserialize;
+use valetkey_model::{InstanceUrl, ProviderKind};
 use valetkey_providers::AllowListError;
 use valetkey_seal::Secret;
 use valetkey_store::{DatabaseUrl, DatabaseUrlError};
@@ -58,6 +60,22 @@ pub(crate) struct Layer {
     pub(crate) outbound_allow: Option<String>,
     pub(crate) agent: Option<String>,
     pub(crate) agent_env: Option<String>,
+    #[serde(default, rename = "provider_app")]
+    pub(crate) provider_apps: Vec<AppEntry>,
+}
+
+/// An application that the administrator registered with a provider, as the file has it.
+///
+/// Its secret is in a file or a variable of its own: settings are copied, shown and put under version control.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppEntry {
+    pub(crate) provider: ProviderKind,
+    /// The provider's public service if none.
+    pub(crate) instance: Option<InstanceUrl>,
+    pub(crate) client_id: String,
+    pub(crate) client_secret_file: Option<PathBuf>,
+    pub(crate) client_secret_env: Option<String>,
 }
 
 /// Everything settled.
@@ -73,6 +91,7 @@ pub(crate) struct Settings {
     pub(crate) outbound_allow: String,
     pub(crate) agent: Vec<String>,
     pub(crate) agent_env: Vec<String>,
+    pub(crate) provider_apps: Vec<AppEntry>,
 }
 
 /// What is wrong with the settings, and where. Never holds the value of a secret one.
@@ -100,6 +119,13 @@ pub(crate) enum SettingsError {
     OutboundAllow(#[from] AllowListError),
     #[error("`agent` must be a program and its arguments, quoted as in a shell")]
     Agent,
+    #[error(
+        "`provider_app`: {app} names both a file and a variable for its client secret; give one of `client_secret_file` \
+         and `client_secret_env`, or neither for an app without a secret"
+    )]
+    AppSecret { app: String },
+    #[error("`provider_app`: {app} is there twice; a provider's instance has one app")]
+    AppTwice { app: String },
     #[error("`agent_env` must be names of variables, separated by commas; VALETKEY_… are never passed on")]
     AgentEnv,
 }
@@ -143,6 +169,7 @@ impl Settings {
             outbound_allow,
             agent: words(layer.agent.as_deref().unwrap_or(DEFAULT_AGENT)).ok_or(SettingsError::Agent)?,
             agent_env: names(layer.agent_env.as_deref().unwrap_or_default()).ok_or(SettingsError::AgentEnv)?,
+            provider_apps: check_apps(layer.provider_apps)?,
             data_dir,
         })
     }
@@ -188,6 +215,8 @@ impl Layer {
             outbound_allow: self.outbound_allow.or(lower.outbound_allow),
             agent: self.agent.or(lower.agent),
             agent_env: self.agent_env.or(lower.agent_env),
+            // Only a file has them.
+            provider_apps: lower.provider_apps,
         }
     }
 
@@ -210,6 +239,7 @@ impl Layer {
             outbound_allow: text("VALETKEY_OUTBOUND_ALLOW")?,
             agent: text("VALETKEY_AGENT")?,
             agent_env: text("VALETKEY_AGENT_ENV")?,
+            provider_apps: Vec::new(),
         })
     }
 
@@ -224,7 +254,9 @@ impl Layer {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let settled = |path: Option<PathBuf>| path.map(|path| folder.join(path));
+        let app = |app: AppEntry| AppEntry { client_secret_file: settled(app.client_secret_file), ..app };
         Ok(Self {
+            provider_apps: layer.provider_apps.into_iter().map(app).collect(),
             data_dir: settled(layer.data_dir),
             master_key_file: settled(layer.master_key_file),
             extra_ca_file: settled(layer.extra_ca_file),
@@ -265,6 +297,29 @@ fn check_public_url(text: &str) -> Result<String, SettingsError> {
     let web = matches!(uri.scheme_str(), Some("http" | "https"));
     let plain = uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
     if web && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(SettingsError::PublicUrl) }
+}
+
+fn check_apps(apps: Vec<AppEntry>) -> Result<Vec<AppEntry>, SettingsError> {
+    let mut names = BTreeSet::new();
+    for app in &apps {
+        let name = app.name();
+        if app.client_secret_file.is_some() && app.client_secret_env.is_some() {
+            return Err(SettingsError::AppSecret { app: name });
+        }
+        if !names.insert(name.clone()) {
+            return Err(SettingsError::AppTwice { app: name });
+        }
+    }
+    Ok(apps)
+}
+
+impl AppEntry {
+    /// Which one it is, for people.
+    pub(crate) fn name(&self) -> String {
+        let instance = self.instance.clone().or_else(|| self.provider.default_instance());
+        let place = instance.map_or_else(String::new, |instance| format!(" at {instance}"));
+        format!("{}{place}", self.provider)
+    }
 }
 
 /// A short token could be guessed over the network.

@@ -87,3 +87,34 @@ fn the_public_url_has_no_trailing_slash() {
     let all = load(&SettingsArgs::default(), &[("HOME", "/h"), ("VALETKEY_LISTEN", "0.0.0.0:9")]).unwrap();
     assert_eq!(all.public_url(all.listen), "http://localhost:9");
 }
+
+#[test]
+fn provider_apps_are_tables_of_the_file_whose_secrets_are_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("valetkey.toml");
+    let text = "data_dir = 'data'\n\n[[provider_app]]\nprovider = 'gitlab'\ninstance = 'https://gitlab.example'\n\
+                client_id = 'abc'\nclient_secret_file = 'secrets/gitlab'\n\n\
+                [[provider_app]]\nprovider = 'google'\nclient_id = 'def'\nclient_secret_env = 'GOOGLE_SECRET'\n";
+    fs::write(&path, text).unwrap();
+    let settings = load(&SettingsArgs { config: Some(path), ..SettingsArgs::default() }, &[]).unwrap();
+    let [gitlab, google] = &settings.provider_apps[..] else { panic!("{:?}", settings.provider_apps) };
+    assert_eq!(gitlab.name(), "GitLab at https://gitlab.example");
+    assert_eq!(gitlab.client_secret_file.as_deref(), Some(&*folder.path().join("secrets/gitlab")));
+    assert_eq!(google.name(), "Google Workspace at https://accounts.google.com");
+    assert_eq!(google.client_secret_env.as_deref(), Some("GOOGLE_SECRET"));
+}
+
+#[test]
+fn what_is_wrong_with_a_provider_app_is_said_without_its_secret() {
+    for (more, wanted) in [
+        ("client_secret = 'super-secret-value'", "client_secret"),
+        ("client_secret_file = 'a'\nclient_secret_env = 'B'", "both a file and a variable"),
+        ("[[provider_app]]\nprovider = 'gitlab'\ninstance = 'https://gitlab.com'\nclient_id = 'x'", "twice"),
+        ("instance = 'not an address'", "line"),
+    ] {
+        let text = format!("[[provider_app]]\nprovider = 'gitlab'\nclient_id = 'abc'\n{more}\n");
+        let error = with_file(&text, &[]).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+        assert!(!format!("{error}{error:?}").contains("super-secret"), "{error:?}");
+    }
+}

@@ -1,4 +1,5 @@
-//! How a token comes in: from standard input, or typed on a terminal without being shown. Never as an argument.
+//! How a token comes in: from standard input, or typed on a terminal without being shown. Never as an argument. What goes
+//! with it and is none may be typed too.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,8 +18,8 @@ const LONGEST: u64 = 16 * 1024;
 pub(crate) fn read(from_stdin: bool, prompt: &str) -> Result<Secret<String>, Problem> {
     let read = if from_stdin {
         stdin()
-    } else if io::stdin().is_terminal() {
-        ask(prompt)
+    } else if can_ask() {
+        ask(prompt, Echo::Off)
     } else {
         return Err(Problem::new(ProblemCode::InvalidInput, "There is no terminal to ask for the token on.")
             .remedy("Pipe it in with --token-stdin: `valetkey … --token-stdin < token.txt`."));
@@ -29,6 +30,19 @@ pub(crate) fn read(from_stdin: bool, prompt: &str) -> Result<Secret<String>, Pro
         return Err(Problem::new(ProblemCode::InvalidInput, "No token was given."));
     }
     Ok(Secret::from(token))
+}
+
+/// Asks on the terminal for something that is no secret.
+pub(crate) fn read_line(prompt: &str) -> Result<String, Problem> {
+    let read = ask(prompt, Echo::On);
+    let text =
+        read.map_err(|e| Problem::new(ProblemCode::InvalidInput, format!("The terminal can't be read: {e}.")))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Whether there is a person to ask.
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// Why a token is not taken from the command line.
@@ -46,14 +60,22 @@ fn stdin() -> io::Result<Zeroizing<String>> {
     Ok(text)
 }
 
-fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
+/// Whether what is typed is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    On,
+    Off,
+}
+
+fn ask(prompt: &str, echo: Echo) -> io::Result<Zeroizing<String>> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     let mut text = Zeroizing::new(String::new());
-    let hidden = Hidden::on(&terminal)?;
+    let hidden = (echo == Echo::Off).then(|| Hidden::on(&terminal)).transpose()?;
     write!(&terminal, "{prompt}: ")?;
     BufReader::new((&terminal).take(LONGEST)).read_line(&mut text)?;
-    drop(hidden);
-    writeln!(&terminal)?;
+    if hidden.is_some() {
+        writeln!(&terminal)?;
+    }
     Ok(text)
 }
 

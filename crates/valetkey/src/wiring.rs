@@ -5,19 +5,24 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 use url::Url;
-use valetkey_integrations::Integrations;
+use valetkey_integrations::{AppFacts, AppSecrets, FixedApps, Integrations, NewApp};
 use valetkey_model::{Clock, Entropy, Problem, ProblemCode};
-use valetkey_providers::{AddressPolicy, Http, HttpConfig};
-use valetkey_seal::{KeyFile, Sealer, SystemEntropy, TokenHash};
+use valetkey_providers::{AddressPolicy, Http, HttpConfig, ProxySettings};
+use valetkey_seal::{KeyFile, Sealer, Secret, SystemEntropy, TokenHash};
 use valetkey_server::{App, AppConfig};
 use valetkey_sessions::{Engine, EngineConfig};
 use valetkey_store::Store;
+use zeroize::Zeroizing;
 
-use crate::settings::Settings;
+use crate::settings::{AppEntry, Settings};
 
 /// How many sessions one process runs at once; others wait.
 const SESSIONS_AT_ONCE: usize = 8;
+
+/// How long renewals of access tokens that are under way get in the end: one call and the storing of its answer.
+const RENEWALS_END_WITHIN: Duration = Duration::from_secs(35);
 
 /// The machine's clock, to the millisecond: that is what the store keeps, and an answer must not change once it is read back.
 #[derive(Debug)]
@@ -60,6 +65,21 @@ impl Foundation {
             Integrations::new(store.clone(), Arc::new(sealer), http.clone(), Arc::new(SystemClock), entropy());
         Ok(Self { settings, store, http, integrations })
     }
+
+    /// Makes the provider applications in the store those of the settings file. For the server alone: another command may
+    /// run with another file, or without the variables that hold the secrets.
+    pub(crate) async fn fix_apps(&self) -> Result<(), Problem> {
+        let FixedApps { stored, unchanged, removed } = self.integrations.fix_apps(self.read_apps()?).await?;
+        if stored + unchanged + removed > 0 {
+            tracing::info!(stored, unchanged, removed, "the provider apps of the settings file are in place");
+        }
+        Ok(())
+    }
+
+    /// The provider applications of the settings file, with their secrets.
+    pub(crate) fn read_apps(&self) -> Result<Vec<NewApp>, Problem> {
+        self.settings.provider_apps.iter().map(fixed_app).collect()
+    }
 }
 
 /// A whole Valetkey in this process. Clones are the same one.
@@ -97,6 +117,8 @@ impl House {
     /// Stops the sessions that this process runs, waiting for them no longer than `patience`, and lets go of the database.
     pub(crate) async fn close(&self, patience: Duration) {
         self.engine.shut_down(patience).await;
+        // A renewal that is cut off may cost a person a new consent.
+        let _ = timeout(RENEWALS_END_WITHIN, self.foundation.integrations.finish_refreshes()).await;
         self.foundation.store.close().await;
     }
 }
@@ -123,8 +145,37 @@ fn client<E: Error>(settings: &Settings, addresses: Result<AddressPolicy, E>) ->
     let config = HttpConfig {
         extra_ca_pem: settings.extra_ca_file.as_ref().map(read).transpose()?,
         addresses: addresses.map_err(|e| wrong(format!("{e}.")))?,
+        proxy: ProxySettings::from_environment(|name| std::env::var(name).ok()).map_err(|e| wrong(format!("{e}.")))?,
     };
     Http::new(config).map_err(|e| wrong(format!("{e}.")))
+}
+
+/// An application of the settings file with its secret, which is read here.
+fn fixed_app(entry: &AppEntry) -> Result<NewApp, Problem> {
+    let refused = |why: String| {
+        let detail = format!("The client secret of the provider app for {} {why}.", entry.name());
+        Problem::new(ProblemCode::InvalidInput, detail).remedy("See [[provider_app]] in the settings file.")
+    };
+    let secret = match (&entry.client_secret_file, &entry.client_secret_env) {
+        (Some(file), _) => {
+            Some(fs::read_to_string(file).map_err(|e| refused(format!("can't be read from {}: {e}", file.display())))?)
+        }
+        (None, Some(variable)) => {
+            Some(std::env::var(variable).map_err(|_| refused(format!("is not in the variable {variable}")))?)
+        }
+        (None, None) => None,
+    };
+    let secret = secret.map(Zeroizing::new).map(|secret| secret.trim().to_owned());
+    if secret.as_ref().is_some_and(String::is_empty) {
+        return Err(refused("is empty".to_owned()));
+    }
+    Ok(NewApp {
+        provider: entry.provider,
+        instance_url: entry.instance.clone(),
+        client_id: entry.client_id.clone(),
+        secrets: AppSecrets { client_secret: secret.map(Secret::new), ..AppSecrets::default() },
+        facts: AppFacts::default(),
+    })
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {

@@ -1,7 +1,7 @@
 use jiff::SignedDuration;
 use valetkey_model::{IntegrationRef, Status, UserId};
 use valetkey_testbed::{ForgeBed, Testbed};
-use valetkey_twins::{Surface, Switch, TokenState};
+use valetkey_twins::{Surface, Switch, Token, TokenState};
 
 use crate::bench::{Bench, grant, until};
 
@@ -172,7 +172,9 @@ async fn what_is_disconnected_now_is_gone_with_the_next_request() {
     bench.bed.integrations.end_grant(&bench.session).await.unwrap();
     bench.git(folder, &["ls-remote", &url]).await.refused("has ended");
 
-    let again = bench.bed.connect(&bench.forge).await;
+    // The old token was revoked when the session that held it ended.
+    let another = bench.forge.twin.token(&bench.forge.john, Token::generated().scopes(["api"]));
+    let again = bench.bed.try_connect(&bench.forge, &another).await.unwrap();
     let (_, lease) = grant(&bench.bed, &again, bench.forge.url(), false).await;
     let config = bench.gateway.git_config(&lease, &[bench.forge.url()]);
     bench.git_with(&config, folder, &["ls-remote", &url]).await.ok();

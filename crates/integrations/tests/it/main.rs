@@ -1,7 +1,17 @@
 //! A credential's life against a forge that behaves as the providers document.
 
+mod consent;
+mod fixed_apps;
+mod forges;
+mod life;
+mod master_key;
+mod refresh;
+mod services;
+
+use jiff::SignedDuration;
 use valetkey_integrations::Connect;
 use valetkey_model::{Clock as _, IntegrationRef, OwnerScope, ProblemCode, ProjectName, ProviderKind, Status, UserId};
+use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{Switch, Token, TokenState, User};
@@ -99,7 +109,7 @@ async fn an_alias_is_used_once_whatever_its_case() {
         owner: admin(),
         alias: Some("wORK".parse().unwrap()),
         instance_url: Some(forge.url().instance().clone()),
-        token: Secret::from(token.as_str()),
+        credential: Credential::pat(Secret::from(token.as_str())),
     };
     assert_eq!(bed.integrations.connect(wanted).await.unwrap_err().code, ProblemCode::Conflict);
 }
@@ -122,6 +132,8 @@ async fn the_status_is_what_the_provider_last_said() {
     forge.twin.switch(Switch::RateLimited { retry_after: Some(3) });
     assert_eq!(status().await.0, Status::Unreachable);
     forge.twin.heal();
+    // Until then nothing is asked.
+    bed.clock.advance(SignedDuration::from_secs(4));
     forge.twin.set_token_state(&forge.token, TokenState::Revoked);
     assert_eq!(status().await.0, Status::Disconnected);
     // An outage afterwards does not make a dead token look alive.
@@ -137,10 +149,10 @@ async fn rotation_takes_only_a_token_of_the_same_account() {
     let which = IntegrationRef::Id(john.id);
     let jane = forge.twin.user(User::new("jane"));
     let janes = forge.twin.token(&jane, Token::generated().scopes(["api"]));
-    let problem = bed.integrations.rotate(&admin(), &which, &Secret::from(janes.as_str())).await.unwrap_err();
+    let problem = bed.integrations.replace(&admin(), &which, Secret::from(janes.as_str())).await.unwrap_err();
     assert_eq!(problem.code, ProblemCode::IntegrationUnusable);
     let newer = forge.twin.token(&forge.john, Token::generated().scopes(["api"]));
-    let rotated = bed.integrations.rotate(&admin(), &which, &Secret::from(newer.as_str())).await.unwrap();
+    let rotated = bed.integrations.replace(&admin(), &which, Secret::from(newer.as_str())).await.unwrap();
     assert_eq!(rotated.generation, 2);
 }
 
@@ -170,7 +182,7 @@ async fn the_master_key_changes_while_another_process_works() {
     assert_eq!(other.test(&admin(), &which).await.unwrap().status(bed.clock.now()).0, Status::Connected);
     // The other process has the old key in memory; what it stores now must open for everybody.
     let newer = forge.twin.token(&forge.john, Token::generated().scopes(["api"]));
-    other.rotate(&admin(), &which, &Secret::from(newer.as_str())).await.unwrap();
+    other.replace(&admin(), &which, Secret::from(newer.as_str())).await.unwrap();
     assert_eq!(bed.integrations.test(&admin(), &which).await.unwrap().status(bed.clock.now()).0, Status::Connected);
     assert_eq!(bed.integrations.rotate_master_key().await.unwrap().rewrapped, 1);
 }

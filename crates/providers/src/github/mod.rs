@@ -1,33 +1,38 @@
-//! github.com and GitHub Enterprise Server, by classic or fine-grained personal access token.
+//! github.com and GitHub Enterprise Server: personal access tokens, OAuth apps, GitHub Apps.
 
+pub mod app;
+mod catalogue;
+mod check;
+mod oauth;
+mod pull_request;
 mod refusal;
+mod revoke;
+mod search;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 use async_trait::async_trait;
-use http::{HeaderName, StatusCode, header};
-use serde_json::json;
-use valetkey_model::{Account, AuthMethod, InstanceUrl, ProviderKind, RepoUrl};
-use valetkey_seal::Secret;
+use http::{HeaderName, header};
+use valetkey_model::{AuthMethod, InstanceUrl, ProviderKind, RepoUrl};
 
 use crate::{
-    Access, BranchInfo, CatalogueEntry, Checked, Provider, ProviderError, PullRequest, PullRequestDraft,
-    RepositoryAccess,
-    account::Described,
+    Access, BranchInfo, CatalogueEntry, Checked, Credential, Forge, GitAuth, Provider, ProviderError, PullRequest,
+    PullRequestDraft, RepositoryAccess, RepositoryInfo, Words,
     api::{Answer, Api},
-    catalogue::{fields, scope_set},
+    oauth::{OAuthProfile, Revoked},
     token,
 };
-use refusal::{refusal, repository_refusal};
-use wire::{Branch, Pull, Repository, User};
+use refusal::repository_refusal;
+use wire::{Branch, Repository};
 
 /// GitHub.
 pub(crate) struct GitHub;
 
 const TOKEN_PREFIXES: [&str; 5] = ["github_pat_", "ghp_", "gho_", "ghu_", "ghs_"];
 
-const API_VERSION: (HeaderName, &str) = (HeaderName::from_static("x-github-api-version"), "2022-11-28");
+const FIXED_HEADERS: [(HeaderName, &str); 2] =
+    [(header::ACCEPT, "application/vnd.github+json"), (HeaderName::from_static("x-github-api-version"), "2022-11-28")];
 
 #[async_trait]
 impl Provider for GitHub {
@@ -36,63 +41,50 @@ impl Provider for GitHub {
     }
 
     fn catalogue(&self) -> CatalogueEntry {
-        let kind = self.kind();
-        CatalogueEntry {
-            provider: kind,
-            name: kind.name().to_owned(),
-            default_instance: kind.default_instance(),
-            fields: fields(
-                "A personal access token: classic (ghp_…) or fine-grained (github_pat_…).",
-                "Where your GitHub Enterprise Server is, without a path. Leave it empty for github.com.",
-            ),
-            auth_methods: vec![AuthMethod::Pat],
-            required_scopes: vec![
-                scope_set("For a classic token.", &[("repo", "read, push, open pull requests")]),
-                scope_set(
-                    "For a fine-grained token, on the repositories it is for.",
-                    &[
-                        ("contents=write", "clone, fetch and push"),
-                        ("pull_requests=write", "open pull requests"),
-                        ("metadata=read", "see repositories; always granted"),
-                    ],
-                ),
-            ],
-            token_path: "/settings/tokens/new?description=Valetkey&scopes=repo".to_owned(),
-            oauth: false,
-        }
+        catalogue::entry()
     }
 
-    fn check_form(&self, token: &Secret<String>) -> Result<(), ProviderError> {
+    fn words(&self) -> Words {
+        catalogue::WORDS
+    }
+
+    fn check_form(&self, _: &InstanceUrl, credential: &Credential) -> Result<(), ProviderError> {
         // Installation tokens are JWTs of some 520 characters; GitHub asks to leave room.
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         let fits = |text: &str| {
             let rest = TOKEN_PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix));
             rest.is_some_and(|rest| (20..=4096).contains(&rest.len()) && rest.bytes().all(plain))
         };
-        if token::has_form(token, fits) { Ok(()) } else { Err(ProviderError::TokenMalformed) }
+        if token::has_form(&credential.token, fits) { Ok(()) } else { Err(ProviderError::TokenMalformed) }
     }
 
     async fn check(&self, at: Access<'_>) -> Result<Checked, ProviderError> {
-        let api = api(at)?;
-        let answer = api.get("/user", &[]).await?;
-        let user: User = answer.or_refusal(|answer| refusal(&api, answer))?.json()?;
-        let scopes = answer.header("x-oauth-scopes").map(wire::scope_list);
-        let (missing_scopes, notes) = judge(scopes.as_deref());
-        Ok(Checked {
-            account: account(&user, at.instance),
-            granted_scopes: scopes.unwrap_or_default(),
-            expires_at: answer
-                .header("github-authentication-token-expiration")
-                .and_then(|text| wire::expiration(text, at.now)),
-            missing_scopes,
-            notes,
-        })
+        check::check(at).await
+    }
+
+    fn forge(&self) -> Option<&dyn Forge> {
+        Some(self)
+    }
+
+    fn oauth(&self, instance: &InstanceUrl) -> Option<OAuthProfile> {
+        Some(oauth::profile(instance))
+    }
+
+    async fn revoke(&self, at: Access<'_>) -> Result<Revoked, ProviderError> {
+        revoke::revoke(at).await
+    }
+}
+
+#[async_trait]
+impl Forge for GitHub {
+    fn git_auth(&self, _: &Credential) -> GitAuth {
+        GitAuth::Basic { user: "x-access-token".to_owned() }
     }
 
     async fn repository(&self, at: Access<'_>, repo: &RepoUrl) -> Result<RepositoryAccess, ProviderError> {
         let api = api(at)?;
         let (answer, repository) = ask_repository(&api, repo).await?;
-        let why_not_push = why_not_push(&answer, &repository);
+        let why_not_push = why_not_push(&api, &answer, &repository);
         Ok(RepositoryAccess {
             path: repository.full_name,
             default_branch: repository.default_branch.filter(|name| !name.is_empty()),
@@ -108,19 +100,7 @@ impl Provider for GitHub {
         repo: &RepoUrl,
         draft: &PullRequestDraft,
     ) -> Result<PullRequest, ProviderError> {
-        let api = api(at)?;
-        let path = format!("{}/pulls", repository_path(&api, repo)?);
-        let body = json!({ "head": draft.head, "base": draft.base, "title": draft.title, "body": draft.body });
-        let answer = api.post(&path, &body).await?;
-        if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
-            let said = answer.said();
-            if said.to_ascii_lowercase().contains("pull request already exists") {
-                return existing(&api, &path, repo, draft, said).await;
-            }
-            return Err(ProviderError::PullRequestRefused { said });
-        }
-        let opened: Pull = answer.or_refusal(|answer| repository_refusal(&api, answer, repo))?.json()?;
-        Ok(PullRequest { url: opened.page(&api, repo), created: true })
+        pull_request::open(&api(at)?, repo, draft).await
     }
 
     async fn branches(&self, at: Access<'_>, repo: &RepoUrl) -> Result<Vec<BranchInfo>, ProviderError> {
@@ -134,19 +114,19 @@ impl Provider for GitHub {
         Ok(all.into_iter().map(|branch| branch.into_info(default.as_deref())).collect())
     }
 
-    fn git_user(&self) -> &'static str {
-        "x-access-token"
+    async fn search(&self, at: Access<'_>, text: &str, limit: usize) -> Result<Vec<RepositoryInfo>, ProviderError> {
+        search::search(&api(at)?, text, limit).await
     }
 }
 
 fn api(at: Access<'_>) -> Result<Api<'_>, ProviderError> {
-    let auth = (header::AUTHORIZATION, token::header("Bearer ", at.token)?);
-    Api::new(at, &api_base(at.instance), auth, &[(header::ACCEPT, "application/vnd.github+json"), API_VERSION])
+    let auth = (header::AUTHORIZATION, at.credential.after("Bearer ")?);
+    Api::new(at, &api_base(at.instance), auth, &FIXED_HEADERS)
 }
 
 /// The public service has its API on a host of its own.
 fn api_base(instance: &InstanceUrl) -> String {
-    if *instance == InstanceUrl::github_com() {
+    if ProviderKind::GitHub.is_public(instance) {
         "https://api.github.com".to_owned()
     } else {
         format!("{instance}/api/v3")
@@ -163,60 +143,24 @@ async fn ask_repository(api: &Api<'_>, repo: &RepoUrl) -> Result<(Answer, Reposi
     Ok((answer, repository))
 }
 
-/// Who commits: where GitHub hides the address, the one that it keeps for that.
-fn account(user: &User, instance: &InstanceUrl) -> Account {
-    let hidden = (*instance == InstanceUrl::github_com())
-        .then(|| format!("{}+{}@users.noreply.github.com", user.id, user.login));
-    Account::from(Described {
-        id: user.id,
-        username: &user.login,
-        name: user.name.as_deref(),
-        emails: &[user.email.as_deref(), hidden.as_deref()],
-    })
-}
-
-/// What a classic token lacks, and what to know of any token.
-fn judge(scopes: Option<&[String]>) -> (Vec<String>, Vec<String>) {
-    let has = |wanted: &str| scopes.is_some_and(|scopes| scopes.iter().any(|scope| scope == wanted));
-    if scopes.is_none() {
-        let note = "GitHub does not say what this token may do; each repository is asked before a session.";
-        (Vec::new(), vec![note.to_owned()])
-    } else if has("repo") {
-        (Vec::new(), Vec::new())
-    } else if has("public_repo") {
-        let note = "The scope 'public_repo' suffices for public repositories only; private ones need 'repo'.";
-        (Vec::new(), vec![note.to_owned()])
-    } else {
-        (vec!["repo".to_owned()], Vec::new())
-    }
+/// Whether a credential is of a GitHub App, which has permissions where others have scopes.
+fn is_of_app(credential: &Credential) -> bool {
+    credential.method == AuthMethod::App
+        || token::has_form(&credential.token, |token| token.starts_with("ghu_") || token.starts_with("ghs_"))
 }
 
 /// The permissions are the account's; a classic token may have fewer.
-fn why_not_push(answer: &Answer, repository: &Repository) -> Option<String> {
+fn why_not_push(api: &Api<'_>, answer: &Answer, repository: &Repository) -> Option<String> {
     if repository.archived {
         return Some("the repository is archived".to_owned());
     }
     if !repository.permissions.as_ref().is_some_and(|permissions| permissions.push) {
         return Some("the account may only read it".to_owned());
     }
+    if is_of_app(api.at.credential) {
+        return None;
+    }
     let scopes = answer.header("x-oauth-scopes").map(wire::scope_list)?;
     let enough = |scope: &String| scope == "repo" || (scope == "public_repo" && !repository.private);
     (!scopes.iter().any(enough)).then(|| "the token lacks the scope 'repo'".to_owned())
-}
-
-/// The open pull request from and to the same branches, which is why a second one was refused.
-async fn existing(
-    api: &Api<'_>,
-    path: &str,
-    repo: &RepoUrl,
-    draft: &PullRequestDraft,
-    said: String,
-) -> Result<PullRequest, ProviderError> {
-    let owner = repo.path().split('/').next().unwrap_or_default();
-    let head = format!("{owner}:{}", draft.head);
-    let query = [("state", "open"), ("head", &*head), ("base", &*draft.base)];
-    let answer = api.get(path, &query).await?;
-    let open: Vec<Pull> = answer.or_refusal(|answer| repository_refusal(api, answer, repo))?.json()?;
-    let first = open.into_iter().next().ok_or(ProviderError::PullRequestRefused { said })?;
-    Ok(PullRequest { url: first.page(api, repo), created: false })
 }

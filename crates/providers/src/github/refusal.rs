@@ -16,7 +16,7 @@ pub(super) fn refusal(api: &Api<'_>, answer: &Answer) -> ProviderError {
     let said = answer.said();
     match answer.status {
         StatusCode::UNAUTHORIZED => ProviderError::TokenInvalid,
-        StatusCode::FORBIDDEN if answer.header("x-github-sso").is_some() => {
+        StatusCode::FORBIDDEN if answer.header("x-github-sso").is_some_and(is_required) => {
             ProviderError::SsoRequired { url: sso_page(api, answer) }
         }
         StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
@@ -72,4 +72,19 @@ fn sso_page(api: &Api<'_>, answer: &Answer) -> String {
     let named = answer.header("x-github-sso").and_then(|value| value.split_once("url=")).map(|(_, url)| url.trim());
     let page = named.and_then(|url| Url::parse(url).ok()).filter(|url| is_at(url, instance));
     page.map_or_else(|| format!("{instance}/settings/tokens"), String::from)
+}
+
+/// `required; url=…`, not `partial-results; organizations=…`.
+fn is_required(header: &str) -> bool {
+    !header.trim_start().starts_with("partial-results")
+}
+
+/// The organisations, by their numbers, whose part is missing from an answer for want of single sign-on.
+pub(super) fn sso_hidden(answer: &Answer) -> Option<Vec<String>> {
+    const MOST: usize = 20;
+    let rest = answer.header("x-github-sso")?.trim().strip_prefix("partial-results")?;
+    let (_, numbers) = rest.split_once("organizations=")?;
+    let numbers = numbers.split(',').map(str::trim).filter(|number| (1..=20).contains(&number.len()));
+    let numbers = numbers.filter(|number| number.bytes().all(|b| b.is_ascii_digit())).take(MOST);
+    Some(numbers.map(str::to_owned).collect::<Vec<_>>()).filter(|numbers| !numbers.is_empty())
 }

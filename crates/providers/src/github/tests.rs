@@ -1,11 +1,19 @@
-use valetkey_model::{InstanceUrl, Problem, ProblemCode, ProviderKind};
+mod consent;
+mod search;
+
+use valetkey_model::{AuthMethod, InstanceUrl, Problem, ProblemCode, ProviderKind};
 
 use crate::{
-    BranchInfo, Checked, Provider, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict,
+    BranchInfo, Checked, Credential, Forge, Provider, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess,
+    Verdict,
     testing::{FOREIGN_PAGES, Fixture, NOW, Seen, answer, json, now},
 };
 
-use super::{GitHub, account, api_base, wire};
+use super::{GitHub, api_base, check::account, wire};
+
+fn instance() -> InstanceUrl {
+    "https://forge.example.com".parse().unwrap()
+}
 
 const TOKEN: &str = "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";
 
@@ -33,7 +41,7 @@ mod form {
         let stateless = format!("ghs_123456_{}.{}.{}", "a".repeat(40), "b-_".repeat(120), "c".repeat(86));
         let fine_grained = format!("github_pat_{}_{}", "1".repeat(22), "b".repeat(59));
         for fine in [TOKEN, "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", &stateless, &fine_grained] {
-            assert_eq!(GitHub.check_form(&fine.into()), Ok(()), "{fine}");
+            assert_eq!(GitHub.check_form(&instance(), &Credential::pat(fine.into())), Ok(()), "{fine}");
         }
         let endless = format!("ghs_{}", "a".repeat(5000));
         for wrong in [
@@ -47,7 +55,11 @@ mod form {
             "ghp_zQWBuTSOoRi4A9spHc VY5ncnsDkxkJ0mLq17",
             &endless,
         ] {
-            assert_eq!(GitHub.check_form(&wrong.into()), Err(ProviderError::TokenMalformed), "{wrong:?}");
+            assert_eq!(
+                GitHub.check_form(&instance(), &Credential::pat(wrong.into())),
+                Err(ProviderError::TokenMalformed),
+                "{wrong:?}"
+            );
         }
     }
 }
@@ -64,7 +76,7 @@ mod check {
         assert_eq!(checked.account.email.as_deref(), Some("octo@cat.test"));
         assert_eq!(checked.granted_scopes, ["repo", "read:org"]);
         assert_eq!(checked.expires_at, Some("2027-09-06T12:00:00Z".parse().unwrap()));
-        assert!(checked.missing_scopes.is_empty() && checked.notes.is_empty());
+        assert!(checked.missing_scopes.is_empty() && checked.details.notes.is_empty());
     }
 
     #[tokio::test]
@@ -72,8 +84,7 @@ mod check {
         let forge = refusing(json(200, "X-OAuth-Scopes: repo", USER)).await;
         GitHub.check(forge.at()).await.unwrap();
         let requests = forge.server.requests();
-        assert_eq!(requests.len(), 1);
-        assert_eq!(requests[0].line, "GET /api/v3/user");
+        assert_eq!(forge.server.lines(), ["GET /api/v3/user", "GET /api/v3/user/repos?per_page=1"]);
         for header in [
             &*format!("authorization: Bearer {TOKEN}\n"),
             "accept: application/vnd.github+json\n",
@@ -95,7 +106,7 @@ mod check {
         ] {
             let checked = check(header).await;
             assert_eq!(
-                (checked.missing_scopes.as_slice(), checked.notes.len()),
+                (checked.missing_scopes.as_slice(), checked.details.notes.len()),
                 (&*missing.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>(), notes),
                 "{header}"
             );
@@ -106,7 +117,7 @@ mod check {
     async fn fine_grained_tokens_say_nothing_of_scopes() {
         let checked = check("X-Accepted-GitHub-Permissions: allows_permissionless_access=true").await;
         assert!(checked.granted_scopes.is_empty() && checked.missing_scopes.is_empty());
-        assert_eq!(checked.notes.len(), 1);
+        assert_eq!(checked.details.notes.len(), 1);
     }
 
     #[test]
@@ -384,7 +395,7 @@ mod repository {
             problem.remediation.as_deref(),
             Some(
                 "Check the URL, or ask an owner to give the connected account access. A fine-grained token must also name \
-                 the repository or its organisation."
+                 the repository or its organisation, and a GitHub App be installed on it."
             )
         );
     }
@@ -446,17 +457,32 @@ mod pull_requests {
     }
 
     #[tokio::test]
-    async fn are_found_if_open_already() {
+    async fn get_the_new_words_if_open_already() {
         let forge = forge(|seen| match seen.line.as_str() {
             "POST /api/v3/repos/octo/app/pulls" => json(422, "", DUPLICATE),
             "GET /api/v3/repos/octo/app/pulls?state=open&head=octo%3Afeature%2Fx&base=main" => {
                 json(200, "", &format!("[{}]", pull(2, "https://evil.test/octo/app/pull/2")))
             }
+            "PATCH /api/v3/repos/octo/app/pulls/2" => json(200, "", &pull(2, "")),
             other => panic!("{other}"),
         })
         .await;
         let url = format!("{}/octo/app/pull/2", forge.server.instance);
         assert_eq!(open(&forge).await, Ok(PullRequest { url, created: false }));
+        let words: serde_json::Value = serde_json::from_slice(&forge.server.requests()[2].body).unwrap();
+        assert_eq!(words, serde_json::json!({ "title": "Add x", "body": "Because." }));
+    }
+
+    #[tokio::test]
+    async fn that_can_not_be_changed_are_refused_in_githubs_words() {
+        let forge = forge(|seen| match seen.line.split(' ').next() {
+            Some("POST") => json(422, "", DUPLICATE),
+            Some("GET") => json(200, "", &format!("[{}]", pull(2, ""))),
+            _ => json(422, "", r#"{"message":"Validation Failed","errors":[{"message":"body is too long"}]}"#),
+        })
+        .await;
+        let said = "Validation Failed: body is too long".to_owned();
+        assert_eq!(open(&forge).await, Err(ProviderError::PullRequestRefused { said }));
     }
 
     #[tokio::test]

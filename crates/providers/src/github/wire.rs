@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, fmt::strtime, tz::TimeZone};
 use serde::Deserialize;
-use valetkey_model::RepoUrl;
+use valetkey_model::{InstanceUrl, RepoUrl};
 
-use crate::{BranchInfo, api::Api};
+use crate::{BranchInfo, RepositoryInfo, api::Api};
 
 #[derive(Deserialize)]
 pub(super) struct User {
@@ -15,8 +15,8 @@ pub(super) struct User {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Repository {
-    pub(super) full_name: String,
+pub(crate) struct Repository {
+    pub(crate) full_name: String,
     pub(super) default_branch: Option<String>,
     #[serde(default)]
     pub(super) archived: bool,
@@ -25,15 +25,28 @@ pub(super) struct Repository {
     pub(super) permissions: Option<Permissions>,
 }
 
+impl Repository {
+    /// As a listing shows it; none if its path can't be a repository's.
+    pub(super) fn into_info(self, instance: &InstanceUrl) -> Option<RepositoryInfo> {
+        Some(RepositoryInfo {
+            url: format!("{instance}/{}", self.full_name).parse().ok()?,
+            path: self.full_name,
+            default_branch: self.default_branch.filter(|name| !name.is_empty()),
+            private: self.private,
+            archived: self.archived,
+        })
+    }
+}
+
 #[derive(Deserialize)]
-pub(super) struct Permissions {
+pub(crate) struct Permissions {
     #[serde(default)]
     pub(super) push: bool,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Pull {
-    number: u64,
+    pub(super) number: u64,
     html_url: String,
 }
 

@@ -1,5 +1,9 @@
-//! gitlab.com and self-managed GitLab, CE and EE, by personal access token.
+//! gitlab.com and self-managed GitLab, CE and EE, by access token or by consent.
 
+mod catalogue;
+mod check;
+mod life;
+mod merge_request;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -7,19 +11,19 @@ mod wire;
 
 use async_trait::async_trait;
 use http::{HeaderName, StatusCode, header};
-use serde_json::json;
-use valetkey_model::{AuthMethod, ProviderKind, RepoUrl};
-use valetkey_seal::Secret;
+use url::Url;
+use valetkey_model::{AuthMethod, InstanceUrl, ProviderKind, RepoUrl};
 
 use crate::{
-    Access, BranchInfo, CatalogueEntry, Checked, Provider, ProviderError, PullRequest, PullRequestDraft,
-    RepositoryAccess,
-    api::{Answer, Api},
-    catalogue::{fields, scope_set},
+    Access, BranchInfo, CatalogueEntry, Checked, Credential, Forge, GitAuth, Provider, ProviderError, PullRequest,
+    PullRequestDraft, RepositoryAccess, RepositoryInfo, Rotated, Words,
+    api::Api,
+    oauth::{OAuthProfile, Revocation, Revoked, Rotation},
+    paging::Paging,
     token,
 };
 use refusal::{project_refusal, refusal};
-use wire::{Branch, Member, MergeRequest, Project, TokenInfo, User};
+use wire::{Branch, Member, Project, User};
 
 /// GitLab.
 pub(crate) struct GitLab;
@@ -39,54 +43,66 @@ impl Provider for GitLab {
     }
 
     fn catalogue(&self) -> CatalogueEntry {
-        let kind = self.kind();
-        CatalogueEntry {
-            provider: kind,
-            name: kind.name().to_owned(),
-            default_instance: kind.default_instance(),
-            fields: fields(
-                "A personal, project or group access token (glpat-…).",
-                "Where your GitLab is, without a path. Leave it empty for gitlab.com.",
-            ),
-            auth_methods: vec![AuthMethod::Pat],
-            required_scopes: vec![
-                scope_set("Covers everything, merge requests included.", &[("api", "read, push, open merge requests")]),
-                scope_set(
-                    "Without merge requests.",
-                    &[
-                        ("read_api", "see projects and what the account may do there"),
-                        ("read_user", "see whose token it is"),
-                        ("read_repository", "clone and fetch"),
-                        ("write_repository", "push"),
-                    ],
-                ),
-            ],
-            token_path: "/-/user_settings/personal_access_tokens?name=Valetkey&scopes=api".to_owned(),
-            oauth: false,
+        catalogue::entry(self.kind())
+    }
+
+    fn words(&self) -> Words {
+        Words {
+            limits: "GitLab.com allows 300 requests per minute.",
+            widen: "the scope 'api', which covers the others,",
+            seek_access: "",
+            token_form: "a GitLab token has 20 to 255 characters, all of them letters, digits, '.', '_' or '-'.",
+            why_invalid: "",
+            push_scope: "write_repository",
+            request: "merge",
         }
     }
 
-    fn check_form(&self, token: &Secret<String>) -> Result<(), ProviderError> {
+    fn check_form(&self, _: &InstanceUrl, credential: &Credential) -> Result<(), ProviderError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         let fits = |text: &str| (20..=255).contains(&text.len()) && text.bytes().all(plain);
-        if token::has_form(token, fits) { Ok(()) } else { Err(ProviderError::TokenMalformed) }
+        if token::has_form(&credential.token, fits) { Ok(()) } else { Err(ProviderError::TokenMalformed) }
     }
 
     async fn check(&self, at: Access<'_>) -> Result<Checked, ProviderError> {
-        let api = api(at)?;
-        let (user, token) = tokio::join!(current_user(&api), token_info(&api));
-        let info = token?;
-        let missing_scopes = info.as_ref().map(TokenInfo::missing_scopes).unwrap_or_default();
-        let user = match user {
-            // The provider hides the account from such a token; what exactly it lacks is known from the token itself.
-            Err(ProviderError::InsufficientScope { .. }) if !missing_scopes.is_empty() => {
-                return Err(ProviderError::InsufficientScope { missing: missing_scopes });
-            }
-            other => other?,
-        };
-        let notes = notes(info.as_ref());
-        let (granted_scopes, expires_at) = info.map(TokenInfo::scopes_and_end).unwrap_or_default();
-        Ok(Checked { account: user.into(), granted_scopes, expires_at, missing_scopes, notes })
+        check::check(at).await
+    }
+
+    fn oauth(&self, instance: &InstanceUrl) -> Option<OAuthProfile> {
+        let url = |path: &str| Url::parse(&format!("{instance}/oauth/{path}")).ok();
+        Some(OAuthProfile {
+            device_url: url("authorize_device"),
+            revocation: Some(Revocation::Standard { url: url("revoke")? }),
+            rotation: Rotation::KillsAccess,
+            refresh_wants_redirect_uri: true,
+            ..OAuthProfile::new(url("authorize")?, url("token")?)
+        })
+    }
+
+    async fn rotate(&self, at: Access<'_>) -> Result<Option<Rotated>, ProviderError> {
+        match at.credential.method {
+            AuthMethod::OAuth => Ok(None),
+            _ => life::rotate(at).await,
+        }
+    }
+
+    /// Consents are ended by the OAuth client, which knows the app.
+    async fn revoke(&self, at: Access<'_>) -> Result<Revoked, ProviderError> {
+        match at.credential.method {
+            AuthMethod::OAuth => Ok(Revoked::NotOffered),
+            _ => life::revoke(at).await,
+        }
+    }
+
+    fn forge(&self) -> Option<&dyn Forge> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Forge for GitLab {
+    fn git_auth(&self, _: &Credential) -> GitAuth {
+        GitAuth::Basic { user: "oauth2".to_owned() }
     }
 
     async fn repository(&self, at: Access<'_>, repo: &RepoUrl) -> Result<RepositoryAccess, ProviderError> {
@@ -116,21 +132,7 @@ impl Provider for GitLab {
     ) -> Result<PullRequest, ProviderError> {
         let api = api(at)?;
         let path = format!("{}/merge_requests", project_path(&api, repo)?);
-        let body = json!({
-            "source_branch": draft.head,
-            "target_branch": draft.base,
-            "title": draft.title,
-            "description": draft.body,
-        });
-        let answer = api.post(&path, &body).await?;
-        if answer.status == StatusCode::CONFLICT {
-            return existing(&api, &path, repo, draft, &answer).await;
-        }
-        if matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
-            return Err(ProviderError::PullRequestRefused { said: answer.said() });
-        }
-        let opened: MergeRequest = answer.or_refusal(|answer| project_refusal(&api, answer, repo))?.json()?;
-        Ok(PullRequest { url: opened.page(&api, repo), created: true })
+        merge_request::open(&api, &path, repo, draft).await
     }
 
     async fn branches(&self, at: Access<'_>, repo: &RepoUrl) -> Result<Vec<BranchInfo>, ProviderError> {
@@ -140,14 +142,26 @@ impl Provider for GitLab {
         Ok(all.into_iter().map(BranchInfo::from).collect())
     }
 
-    fn git_user(&self) -> &'static str {
-        "oauth2"
+    async fn search(&self, at: Access<'_>, text: &str, limit: usize) -> Result<Vec<RepositoryInfo>, ProviderError> {
+        let api = api(at)?;
+        // GitLab hands out numbered pages up to its 50,000th entry; a listing of ours ends before that.
+        let query = [("membership", "true"), ("search", text), ("order_by", "last_activity_at")];
+        let refused = |answer: &_| refusal(answer, at.now);
+        let found = api.first::<Project>(limit, "/projects", &query, Paging::numbered(""), refused).await?;
+        Ok(found.into_iter().filter_map(|project| project.into_info(at.instance)).collect())
     }
 }
 
 fn api(at: Access<'_>) -> Result<Api<'_>, ProviderError> {
-    let auth = (PRIVATE_TOKEN, token::header("", at.token)?);
-    Api::new(at, &format!("{}/api/v4", at.instance), auth, &[(header::ACCEPT, "application/json")])
+    api_at(at, &format!("{}/api/v4", at.instance))
+}
+
+fn api_at<'a>(at: Access<'a>, base: &str) -> Result<Api<'a>, ProviderError> {
+    let auth = match at.credential.method {
+        AuthMethod::OAuth => (header::AUTHORIZATION, at.credential.after("Bearer ")?),
+        _ => (PRIVATE_TOKEN, at.credential.after("")?),
+    };
+    Api::new(at, base, auth, &[(header::ACCEPT, "application/json")])
 }
 
 fn project_path(api: &Api<'_>, repo: &RepoUrl) -> Result<String, ProviderError> {
@@ -157,31 +171,6 @@ fn project_path(api: &Api<'_>, repo: &RepoUrl) -> Result<String, ProviderError> 
 async fn current_user(api: &Api<'_>) -> Result<User, ProviderError> {
     let answer = api.get("/user", &[]).await?;
     answer.or_refusal(|answer| refusal(answer, api.at.now))?.json()
-}
-
-/// What the token says of itself; none where the instance is too old to say it or the token is of another kind.
-async fn token_info(api: &Api<'_>) -> Result<Option<TokenInfo>, ProviderError> {
-    let answer = api.get("/personal_access_tokens/self", &[]).await?;
-    if answer.status.is_success() {
-        return answer.json().map(Some);
-    }
-    if answer.status == StatusCode::NOT_FOUND {
-        return Ok(None);
-    }
-    match refusal(&answer, api.at.now) {
-        // Also said to OAuth tokens; `GET /user` tells whether the token works.
-        ProviderError::TokenInvalid => Ok(None),
-        other => Err(other),
-    }
-}
-
-fn notes(info: Option<&TokenInfo>) -> Vec<String> {
-    let note = match info {
-        None => "GitLab does not say which scopes this token has; a lack shows when it is used.",
-        Some(info) if info.has("api") || !info.missing_scopes().is_empty() => return Vec::new(),
-        Some(_) => "Opening merge requests needs the scope 'api', which this token lacks.",
-    };
-    vec![note.to_owned()]
 }
 
 /// The account's level in a project, wherever it comes from; 0 if it is no member.
@@ -205,21 +194,4 @@ fn why_not_push(project: &Project, level: u8) -> Option<String> {
         _ => "Minimal Access",
     };
     Some(format!("the account's role is {role}; pushing needs Developer or higher"))
-}
-
-/// The open merge request from and to the same branches, which is why a second one was refused.
-async fn existing(
-    api: &Api<'_>,
-    path: &str,
-    repo: &RepoUrl,
-    draft: &PullRequestDraft,
-    refused: &Answer,
-) -> Result<PullRequest, ProviderError> {
-    let query = [("state", "opened"), ("source_branch", &*draft.head), ("target_branch", &*draft.base)];
-    let answer = api.get(path, &query).await?;
-    let open: Vec<MergeRequest> = answer.or_refusal(|answer| project_refusal(api, answer, repo))?.json()?;
-    // A fork's branch may have the same name.
-    let own = open.into_iter().find(|request| request.source_project_id == request.target_project_id);
-    let own = own.ok_or_else(|| ProviderError::PullRequestRefused { said: refused.said() })?;
-    Ok(PullRequest { url: own.page(api, repo), created: false })
 }

@@ -1,12 +1,19 @@
-use valetkey_model::{Account, Problem, ProblemCode, ProviderKind};
+mod life;
+mod listings;
+mod merge_requests;
+
+use valetkey_model::{Account, Details, InstanceUrl, Problem, ProblemCode, ProviderKind};
 
 use crate::{
-    BranchInfo, CallError, Checked, Http, Provider, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess,
-    Verdict, Why,
-    testing::{FOREIGN_PAGES, Fixture, Seen, answer, json},
+    CallError, Checked, Credential, Forge, Http, Provider, ProviderError, RepositoryAccess, Verdict, Why,
+    testing::{Fixture, Seen, answer, json},
 };
 
 use super::GitLab;
+
+fn instance() -> InstanceUrl {
+    "https://forge.example.com".parse().unwrap()
+}
 
 const TOKEN: &str = "glpat-abcdefghijklmnopqrst";
 
@@ -51,7 +58,7 @@ mod form {
     fn of_20_to_255_plain_characters() {
         let long = "a".repeat(255);
         for fine in [TOKEN, "glpat-vSY1cyL948aAB440qB6L4zlu9OzsUmEV.01.0w0sfevch", "12345678901234567890", &long] {
-            assert_eq!(GitLab.check_form(&fine.into()), Ok(()), "{fine}");
+            assert_eq!(GitLab.check_form(&instance(), &Credential::pat(fine.into())), Ok(()), "{fine}");
         }
         let longer = "a".repeat(256);
         for wrong in [
@@ -62,7 +69,11 @@ mod form {
             "glpat-abcdefghijklmno\nrst",
             "glpat-äbcdefghijklmnopqrst",
         ] {
-            assert_eq!(GitLab.check_form(&wrong.into()), Err(ProviderError::TokenMalformed), "{wrong:?}");
+            assert_eq!(
+                GitLab.check_form(&instance(), &Credential::pat(wrong.into())),
+                Err(ProviderError::TokenMalformed),
+                "{wrong:?}"
+            );
         }
     }
 
@@ -102,7 +113,7 @@ mod check {
                 granted_scopes: vec!["api".into(), "read_user".into()],
                 expires_at: Some("2027-01-31T00:00:00Z".parse().unwrap()),
                 missing_scopes: vec![],
-                notes: vec![],
+                details: Details::default(),
             }
         );
     }
@@ -156,8 +167,8 @@ mod check {
     #[tokio::test]
     async fn notes_that_merge_requests_need_api() {
         let least = check_scopes(r#"["read_api","read_user","read_repository","write_repository"]"#).await;
-        assert_eq!(least.notes, ["Opening merge requests needs the scope 'api', which this token lacks."]);
-        assert!(check_scopes(r#"["api"]"#).await.notes.is_empty());
+        assert_eq!(least.details.notes, ["Opening merge requests needs the scope 'api', which this token lacks."]);
+        assert!(check_scopes(r#"["api"]"#).await.details.notes.is_empty());
     }
 
     #[tokio::test]
@@ -174,14 +185,14 @@ mod check {
         let unknown = json(404, "", r#"{"error":"404 Not Found"}"#);
         let checked = check_with(json(200, "", USER), unknown).await.unwrap();
         assert!(checked.missing_scopes.is_empty() && checked.granted_scopes.is_empty());
-        assert_eq!(checked.notes.len(), 1);
+        assert_eq!(checked.details.notes.len(), 1);
     }
 
     #[tokio::test]
     async fn a_token_of_another_kind_is_fine_too() {
         let not_a_pat = json(401, "", r#"{"message":"401 Unauthorized"}"#);
         let checked = check_with(json(200, "", USER), not_a_pat).await.unwrap();
-        assert_eq!((checked.account.username.as_str(), checked.notes.len()), ("john", 1));
+        assert_eq!((checked.account.username.as_str(), checked.details.notes.len()), ("john", 1));
     }
 
     #[tokio::test]
@@ -473,128 +484,12 @@ mod repository {
     }
 }
 
-mod merge_requests {
-    use super::*;
-
-    fn draft() -> PullRequestDraft {
-        PullRequestDraft {
-            head: "feature/x".into(),
-            base: "main".into(),
-            title: "Add \"x\"".into(),
-            body: "Line 1\nLine 2".into(),
-        }
-    }
-
-    fn request(number: u64, page: &str) -> String {
-        serde_json::json!({ "iid": number, "web_url": page }).to_string()
-    }
-
-    const DUPLICATE: &str = r#"{"message":["Another open merge request already exists for this source branch: !5"]}"#;
-
-    async fn open(forge: &Fixture) -> Result<PullRequest, ProviderError> {
-        GitLab.open_pull_request(forge.at(), &forge.server.repo("team/repo"), &draft()).await
-    }
-
-    #[tokio::test]
-    async fn are_opened() {
-        let stated = |seen: &Seen| request(6, &seen.fill_in("ORIGIN/team/renamed/-/merge_requests/6"));
-        let forge = forge(move |seen| json(201, "", &stated(seen))).await;
-        let url = format!("{}/team/renamed/-/merge_requests/6", forge.server.instance);
-        assert_eq!(open(&forge).await, Ok(PullRequest { url, created: true }));
-        let seen = &forge.server.requests()[0];
-        assert_eq!(seen.line, "POST /api/v4/projects/team%2Frepo/merge_requests");
-        let wanted = serde_json::json!({
-            "source_branch": "feature/x", "target_branch": "main", "title": "Add \"x\"", "description": "Line 1\nLine 2"
-        });
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&seen.body).unwrap(), wanted);
-    }
-
-    #[tokio::test]
-    async fn are_found_if_open_already() {
-        let forge = forge(|seen| match seen.line.as_str() {
-            "POST /api/v4/projects/team%2Frepo/merge_requests" => json(409, "", DUPLICATE),
-            "GET /api/v4/projects/team%2Frepo/merge_requests?state=opened&source_branch=feature%2Fx&target_branch=main" => json(
-                200,
-                "",
-                r#"[{"iid":4,"web_url":"fork","source_project_id":8,"target_project_id":9},
-                    {"iid":5,"web_url":"own","source_project_id":9,"target_project_id":9}]"#,
-            ),
-            other => panic!("{other}"),
-        })
-        .await;
-        let url = format!("{}/team/repo/-/merge_requests/5", forge.server.instance);
-        assert_eq!(open(&forge).await, Ok(PullRequest { url, created: false }));
-    }
-
-    #[tokio::test]
-    async fn lead_to_a_page_of_this_gitlab_whatever_it_says() {
-        for stated in FOREIGN_PAGES {
-            let forge = forge(|seen| json(201, "", &request(6, &seen.fill_in(stated)))).await;
-            let url = format!("{}/team/repo/-/merge_requests/6", forge.server.instance);
-            assert_eq!(open(&forge).await, Ok(PullRequest { url, created: true }), "{stated:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn are_refused_in_the_providers_words() {
-        let forge = refusing(json(400, "", r#"{"message":{"target_branch":["does not exist"]}}"#)).await;
-        let error = open(&forge).await.unwrap_err();
-        let problem = error.into_problem(ProviderKind::GitLab, &forge.server.instance);
-        assert_eq!(problem.detail, r#"GitLab refused the merge request: "{"target_branch":["does not exist"]}""#);
-        assert_eq!(problem.code, ProblemCode::Conflict);
-    }
-
-    #[tokio::test]
-    async fn need_api() {
-        let forge =
-            refusing(json(403, "", r#"{"error":"insufficient_scope","error_description":"…","scope":"api"}"#)).await;
-        assert_eq!(open(&forge).await, Err(ProviderError::InsufficientScope { missing: vec!["api".into()] }));
-    }
-}
-
-mod branches {
-    use super::*;
-
-    #[tokio::test]
-    async fn are_listed_page_by_page() {
-        let forge = forge(|seen| match seen.line.as_str() {
-            "GET /api/v4/projects/team%2Frepo/repository/branches?per_page=100&page=1" => json(
-                200,
-                "x-page: 1\nx-next-page: 2\nLink: <http://evil.test/?page=2>; rel=\"next\"",
-                r#"[{"name":"main","commit":{"id":"aa"},"protected":true,"default":true}]"#,
-            ),
-            "GET /api/v4/projects/team%2Frepo/repository/branches?per_page=100&page=2" => json(
-                200,
-                "x-page: 2\nx-next-page: ",
-                r#"[{"name":"feature/x","commit":{"id":"bb"},"protected":false,"default":false}]"#,
-            ),
-            other => panic!("{other}"),
-        })
-        .await;
-        let branches = GitLab.branches(forge.at(), &forge.server.repo("team/repo")).await.unwrap();
-        let branch = |name: &str, commit: &str, main| BranchInfo {
-            name: name.into(),
-            commit: commit.into(),
-            protected: main,
-            default: main,
-        };
-        assert_eq!(branches, [branch("main", "aa", true), branch("feature/x", "bb", false)]);
-    }
-
-    #[tokio::test]
-    async fn of_a_missing_project_are_not_found() {
-        let forge = refusing(json(404, "", r#"{"message":"404 Project Not Found"}"#)).await;
-        let error = GitLab.branches(forge.at(), &forge.server.repo("team/repo")).await.unwrap_err();
-        assert_eq!(error, ProviderError::RepositoryNotFound { path: "team/repo".into() });
-    }
-}
-
 #[test]
 fn access_is_cheap_to_pass_and_shows_no_token() {
     let http: Http = crate::testing::http();
     let instance = "https://gitlab.com".parse().unwrap();
-    let token = TOKEN.into();
-    let at = crate::Access { http: &http, instance: &instance, token: &token, now: crate::testing::now() };
+    let credential = Credential::pat(TOKEN.into());
+    let at = crate::Access { http: &http, instance: &instance, credential: &credential, now: crate::testing::now() };
     let copy = at;
     assert!(!format!("{at:?}{copy:?}").contains("abcdefgh"));
 }

@@ -1,11 +1,12 @@
 //! The parts of GitLab's answers that are used.
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
-use valetkey_model::{Account, RepoUrl};
+use valetkey_model::{Account, InstanceUrl, RepoUrl};
+use valetkey_seal::Secret;
 
 use super::LEAST_SCOPES;
-use crate::{BranchInfo, account::Described, api::Api};
+use crate::{BranchInfo, RepositoryInfo, account::Described, api::Api};
 
 #[derive(Deserialize)]
 pub(super) struct User {
@@ -28,29 +29,61 @@ impl From<User> for Account {
     }
 }
 
+/// What a personal, project or group access token says of itself.
 #[derive(Deserialize)]
 pub(super) struct TokenInfo {
-    scopes: Vec<String>,
+    pub(super) scopes: Vec<String>,
+    created_at: Option<Timestamp>,
     expires_at: Option<Date>,
 }
 
 impl TokenInfo {
-    pub(super) fn has(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|granted| granted == scope)
+    pub(super) fn end(&self) -> Option<Timestamp> {
+        midnight(self.expires_at)
     }
 
-    pub(super) fn missing_scopes(&self) -> Vec<String> {
-        if self.has("api") {
-            return Vec::new();
-        }
-        LEAST_SCOPES.into_iter().filter(|scope| !self.has(scope)).map(str::to_owned).collect()
+    /// From the day it was made to the day it ends.
+    pub(super) fn life_in_days(&self) -> Option<i32> {
+        let made = self.created_at?.to_zoned(TimeZone::UTC).date();
+        Some(made.until(self.expires_at?).ok()?.get_days())
     }
+}
 
-    /// A token ends as the day of its expiry begins, in UTC.
-    pub(super) fn scopes_and_end(self) -> (Vec<String>, Option<Timestamp>) {
-        let end = self.expires_at.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-        (self.scopes, end.map(|midnight| midnight.timestamp()))
+/// What rotating a token answers.
+#[derive(Deserialize)]
+pub(super) struct NewToken {
+    pub(super) token: Secret<String>,
+    expires_at: Option<Date>,
+}
+
+impl NewToken {
+    pub(super) fn end(&self) -> Option<Timestamp> {
+        midnight(self.expires_at)
     }
+}
+
+/// What an OAuth token says of itself.
+#[derive(Deserialize)]
+pub(super) struct ConsentInfo {
+    pub(super) scope: Vec<String>,
+    expires_in: Option<u32>,
+}
+
+impl ConsentInfo {
+    pub(super) fn end(&self, now: Timestamp) -> Option<Timestamp> {
+        now.checked_add(SignedDuration::from_secs(self.expires_in?.into())).ok()
+    }
+}
+
+/// A token ends as the day of its expiry begins, in UTC.
+fn midnight(day: Option<Date>) -> Option<Timestamp> {
+    Some(day?.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// What a token with these scopes lacks.
+pub(super) fn missing_scopes(granted: &[String]) -> Vec<String> {
+    let has = |scope: &str| granted.iter().any(|granted| granted == scope);
+    LEAST_SCOPES.into_iter().filter(|scope| !has("api") && !has(scope)).map(str::to_owned).collect()
 }
 
 #[derive(Deserialize)]
@@ -60,6 +93,7 @@ pub(super) struct Project {
     pub(super) default_branch: Option<String>,
     #[serde(default)]
     pub(super) archived: bool,
+    visibility: Option<String>,
     permissions: Option<Permissions>,
 }
 
@@ -75,6 +109,17 @@ pub(super) struct Member {
 }
 
 impl Project {
+    /// As a listing shows it; none if its path can't be a repository's.
+    pub(super) fn into_info(self, instance: &InstanceUrl) -> Option<RepositoryInfo> {
+        Some(RepositoryInfo {
+            url: format!("{instance}/{}", self.path_with_namespace).parse().ok()?,
+            path: self.path_with_namespace,
+            default_branch: self.default_branch.filter(|name| !name.is_empty()),
+            private: self.visibility.as_deref() != Some("public"),
+            archived: self.archived,
+        })
+    }
+
     /// The account's level from the project itself and its own group; 0 if neither names it.
     pub(super) fn direct_level(&self) -> u8 {
         let both = self.permissions.iter().flat_map(|both| [&both.project_access, &both.group_access]);
@@ -84,7 +129,7 @@ impl Project {
 
 #[derive(Deserialize)]
 pub(super) struct MergeRequest {
-    iid: u64,
+    pub(super) iid: u64,
     web_url: String,
     pub(super) source_project_id: Option<u64>,
     pub(super) target_project_id: Option<u64>,

@@ -47,6 +47,39 @@ pub enum CallError {
     },
 }
 
+/// How far a request came that changes something: whether it may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// The provider never saw it; it can be sent again.
+    NotSent,
+    /// The provider answered that it did not look at it; it can be sent again, later.
+    NotProcessed,
+    /// It was sent and nothing usable came back: it may or may not have been carried out.
+    Unknown,
+    /// The provider has given its verdict.
+    Answered,
+}
+
+impl CallError {
+    /// How far the request came.
+    pub fn delivery(&self) -> Delivery {
+        match self {
+            Self::AddressRefused { .. } | Self::TlsNotTrusted { .. } | Self::OtherTarget { .. } => Delivery::NotSent,
+            Self::Unreachable { why, .. } => match why {
+                Why::Refused
+                | Why::NameNotFound
+                | Why::NoRoute
+                | Why::NoTls
+                | Why::NoConnection
+                | Why::Proxy
+                | Why::ConnectTimedOut => Delivery::NotSent,
+                Why::TimedOut | Why::Broken => Delivery::Unknown,
+            },
+            Self::TooLarge { .. } => Delivery::Unknown,
+        }
+    }
+}
+
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFault {
@@ -81,14 +114,35 @@ pub enum Why {
     Refused,
     /// The name does not resolve.
     NameNotFound,
-    /// Too slow.
+    /// Connected, but then too slow.
     TimedOut,
+    /// Too slow to connect.
+    ConnectTimedOut,
     /// No way to the network.
     NoRoute,
     /// The TLS handshake failed for another reason than the certificate.
     NoTls,
+    /// The connection ended before it was made.
+    NoConnection,
     /// The connection ended before the answer did, or the answer was not HTTP.
     Broken,
+    /// The proxy of the environment can't be reached, or does not let the call through.
+    Proxy,
+}
+
+impl Why {
+    fn before_connected(self) -> Self {
+        match self {
+            Self::TimedOut => Self::ConnectTimedOut,
+            Self::Broken => Self::NoConnection,
+            other => other,
+        }
+    }
+
+    /// What prevents a connection at its beginning only breaks it later, when something was sent already.
+    fn after_connected(self) -> Self {
+        if self == Self::TimedOut { self } else { Self::Broken }
+    }
 }
 
 impl fmt::Display for Why {
@@ -97,9 +151,12 @@ impl fmt::Display for Why {
             Self::Refused => "connection refused",
             Self::NameNotFound => "name not found",
             Self::TimedOut => "timed out",
+            Self::ConnectTimedOut => "timed out while connecting",
             Self::NoRoute => "no route to the host",
             Self::NoTls => "the TLS handshake failed",
+            Self::NoConnection => "no connection could be made",
             Self::Broken => "the connection broke off",
+            Self::Proxy => "the proxy can't be reached or does not let the call through",
         })
     }
 }
@@ -114,7 +171,18 @@ pub(crate) fn classify(host: &str, error: &reqwest::Error) -> CallError {
         None if error.is_timeout() => Why::TimedOut,
         None => Why::Broken,
     };
+    let why = if error.is_connect() { why.before_connected() } else { why.after_connected() };
     CallError::Unreachable { host, why }
+}
+
+/// As [`classify`], for a call through a proxy: what happened before there was a connection happened at the proxy.
+pub(crate) fn classify_proxied(host: &str, error: &reqwest::Error) -> CallError {
+    match classify(host, error) {
+        CallError::Unreachable { host, why } if error.is_connect() && why != Why::NoTls => {
+            CallError::Unreachable { host, why: Why::Proxy }
+        }
+        other => other,
+    }
 }
 
 enum Cause {
@@ -165,5 +233,29 @@ fn fault(error: &CertificateError) -> TlsFault {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotValidYet,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::OtherName,
         _ => TlsFault::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_failed_before_there_was_a_connection_was_surely_not_sent() {
+        let all = [
+            Why::Refused,
+            Why::NameNotFound,
+            Why::TimedOut,
+            Why::ConnectTimedOut,
+            Why::NoRoute,
+            Why::NoTls,
+            Why::NoConnection,
+            Why::Broken,
+        ];
+        let delivery = |why| CallError::Unreachable { host: "forge.test".to_owned(), why }.delivery();
+        for why in all {
+            assert_eq!(delivery(why.before_connected()), Delivery::NotSent, "{why}");
+            assert_eq!(delivery(why.after_connected()), Delivery::Unknown, "{why}");
+        }
     }
 }

@@ -1,31 +1,50 @@
 //! The one outbound HTTP client.
 
 mod address;
+mod budget;
 mod error;
 mod idle;
+mod proxy;
+mod recent;
+mod remembered;
 mod resolver;
+mod route;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use http::{HeaderMap, StatusCode, header};
-use reqwest::{Certificate, Client, ClientBuilder, Request, redirect};
+use http::{HeaderMap, Method, StatusCode, header};
+use jiff::Timestamp;
+use reqwest::{Certificate, Request};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tokio::{sync::OnceCell, task::spawn_blocking};
 use url::{Position, Url};
 use valetkey_model::InstanceUrl;
+use valetkey_seal::{Secret, TokenHash};
+
+use crate::ProviderError;
 
 pub use address::{AddressPolicy, AllowListError, Refusal};
-pub use error::{CallError, TlsFault, Why};
+pub use error::{CallError, Delivery, TlsFault, Why};
+pub use proxy::{ProxyError, ProxySettings};
 pub(crate) use resolver::{Lookup, system_lookup};
 
+use budget::{Budgets, Call};
 use error::classify;
 use idle::Watch;
-use resolver::GuardedResolver;
+use remembered::Remembered;
+use resolver::{GuardedResolver, Rule};
+use route::{Maker, Route};
 
 /// The body of a request to [`Http::stream`]; made of bytes, text or a stream.
 pub type UpstreamBody = reqwest::Body;
@@ -39,6 +58,8 @@ pub struct HttpConfig {
     pub extra_ca_pem: Option<Vec<u8>>,
     /// Which addresses it may reach.
     pub addresses: AddressPolicy,
+    /// The proxy that its calls take.
+    pub proxy: Option<ProxySettings>,
 }
 
 /// Why there is no client.
@@ -52,21 +73,45 @@ pub enum HttpConfigError {
     Tls(String),
 }
 
-/// The guarded client. Cheap to clone; clones share their connections.
+/// The guarded client. Cheap to clone; clones share their connections, and what providers said of limits.
 ///
-/// Every address is checked when it is dialled, literal ones too. No redirect is followed, no cookie kept, no proxy of the
-/// environment used, nothing retried, nothing decompressed.
+/// Every address is checked when it is dialled, literal ones too; through a [proxy](ProxySettings) names are the proxy's to
+/// resolve. No redirect is followed, no cookie kept, nothing sent again that a server may have taken in, nothing decompressed.
 #[derive(Clone)]
 pub struct Http {
-    /// Trusts the extra certificates only: for plain `http`, and where the system has no certificates.
-    plain: Client,
-    /// Trusts the system's certificates too. Made when first needed: reading them takes longer than all else at start. Kept
-    /// only once it could be made, so that a moment without them does not last as long as the process.
-    trusting: Arc<OnceCell<Client>>,
-    extra: Vec<Certificate>,
-    resolver: Arc<GuardedResolver>,
+    routes: Arc<Routes>,
     addresses: Arc<AddressPolicy>,
     limits: Limits,
+    budgets: Arc<Budgets>,
+    remembered: Arc<Remembered>,
+    limits_met: Arc<Met>,
+}
+
+/// How often calls met a provider's limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsMet {
+    /// Not made, as the limit was known to be used up.
+    pub held_back: u64,
+    /// Made, and answered with the status 429.
+    pub refused: u64,
+}
+
+#[derive(Debug, Default)]
+struct Met {
+    held_back: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// The ways out.
+struct Routes {
+    direct: Route,
+    proxied: Option<Proxied>,
+}
+
+struct Proxied {
+    settings: ProxySettings,
+    http: Option<Route>,
+    https: Option<Route>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +128,18 @@ const LIMITS: Limits = Limits {
     idle: Duration::from_secs(300),
     body: 4 << 20,
 };
+
+/// Who calls, and when.
+pub(crate) struct Caller {
+    credential: TokenHash,
+    now: Timestamp,
+}
+
+impl Caller {
+    pub(crate) fn new(token: &Secret<String>, now: Timestamp) -> Self {
+        Self { credential: TokenHash::of_secret(token), now }
+    }
+}
 
 /// An answer of a provider's API, complete.
 pub(crate) struct ApiResponse {
@@ -102,42 +159,67 @@ impl Http {
 
     fn with(config: HttpConfig, lookup: Lookup, limits: Limits) -> Result<Self, HttpConfigError> {
         let addresses = Arc::new(config.addresses);
-        let resolver = Arc::new(GuardedResolver { addresses: Arc::clone(&addresses), lookup });
+        let resolver = Arc::new(GuardedResolver { rule: Rule::Guarded(Arc::clone(&addresses)), lookup });
         let extra = extra_certificates(config.extra_ca_pem.as_deref())?;
-        let plain = builder(limits, &resolver).tls_certs_only(extra.clone()).build();
-        let plain = plain.map_err(|error| HttpConfigError::Tls(error.to_string()))?;
-        Ok(Self { plain, trusting: Arc::default(), extra, resolver, addresses, limits })
+        let maker = Maker { connect_timeout: limits.connect, resolver, extra, proxy: None };
+        let routes = Routes::new(maker, config.proxy).map_err(|e| HttpConfigError::Tls(e.without_url().to_string()))?;
+        let (budgets, remembered) = (Arc::new(Budgets::new()), Arc::new(Remembered::new()));
+        Ok(Self { routes: Arc::new(routes), addresses, limits, budgets, remembered, limits_met: Arc::default() })
     }
 
-    /// The client for a URL.
-    async fn client(&self, url: &Url) -> &Client {
-        if url.scheme() == "http" {
-            return &self.plain;
+    /// One call of a provider's API by a credential: not made if the credential's limit is known to be used up. With
+    /// `remember` the answer is kept and asked for again only if it has changed.
+    pub(crate) async fn ask(
+        &self,
+        caller: &Caller,
+        mut request: Request,
+        remember: bool,
+    ) -> Result<ApiResponse, ProviderError> {
+        let call = Call::new(request.method(), request.url());
+        if let Some(seconds) = self.budgets.wait(&caller.credential, &call, caller.now) {
+            self.limits_met.held_back.fetch_add(1, Ordering::Relaxed);
+            return Err(ProviderError::RateLimited { retry_after_seconds: Some(seconds) });
         }
-        match self.trusting.get_or_try_init(|| self.trust_the_system()).await {
-            Ok(client) => client,
-            Err(error) => {
-                tracing::warn!(%error, "the system's certificates could not be loaded; only those of extra_ca_file are trusted for now");
-                &self.plain
-            }
+        let question = remember.then(|| self.remembered.ask(&caller.credential, &mut request));
+        let response = self.send(request).await?;
+        self.budgets.note(&caller.credential, &call, response.status, &response.headers, caller.now);
+        if response.status == StatusCode::TOO_MANY_REQUESTS {
+            self.limits_met.refused.fetch_add(1, Ordering::Relaxed);
         }
+        Ok(match question {
+            Some(question) => self.remembered.answer(question, response),
+            None => response,
+        })
     }
 
-    async fn trust_the_system(&self) -> Result<Client, String> {
-        let (limits, resolver, extra) = (self.limits, Arc::clone(&self.resolver), self.extra.clone());
-        let load = move || {
-            // With extra certificates at hand, a failure to load the system's is not reported; so they are loaded without.
-            let system = builder(limits, &resolver).build()?;
-            if extra.is_empty() { Ok(system) } else { builder(limits, &resolver).tls_certs_merge(extra).build() }
-        };
-        let loaded = spawn_blocking(load).await.map_err(|error| error.to_string())?;
-        loaded.map_err(|error: reqwest::Error| error.to_string())
+    /// Makes no calls like this one by this credential for so long: for limits that a provider states in a body.
+    pub(crate) fn hold(&self, caller: &Caller, method: &Method, url: &Url, seconds: u64) {
+        self.budgets.hold(&caller.credential, &Call::new(method, url), seconds, caller.now);
+    }
+
+    /// Whether less than so many percent are left of a credential's limit for ordinary calls: then work that nobody waits
+    /// for should be put off.
+    pub fn is_low(&self, token: &Secret<String>, percent: u64, now: Timestamp) -> bool {
+        self.budgets.is_low(&TokenHash::of_secret(token), percent, now)
+    }
+
+    /// How often limits were met so far.
+    pub fn limits_met(&self) -> LimitsMet {
+        let Met { held_back, refused } = &*self.limits_met;
+        LimitsMet { held_back: held_back.load(Ordering::Relaxed), refused: refused.load(Ordering::Relaxed) }
+    }
+
+    /// Forgets what was answered to a credential, and what is left of its limits.
+    pub fn forget(&self, token: &Secret<String>) {
+        let credential = TokenHash::of_secret(token);
+        self.remembered.forget(&credential);
+        self.budgets.forget(&credential);
     }
 
     /// One call of a provider's API: bounded in time and size.
     pub(crate) async fn send(&self, request: Request) -> Result<ApiResponse, CallError> {
         let host = self.guard(request.url())?;
-        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let (method, path) = (request.method().clone(), loggable(request.url().path()));
         let answer = tokio::time::timeout(self.limits.call, self.collect(&host, request)).await;
         let answer = answer.unwrap_or_else(|_| Err(CallError::Unreachable { host: host.clone(), why: Why::TimedOut }));
         match &answer {
@@ -149,8 +231,9 @@ impl Http {
 
     async fn collect(&self, host: &str, request: Request) -> Result<ApiResponse, CallError> {
         let too_large = || CallError::TooLarge { host: host.to_owned(), limit: self.limits.body };
-        let client = self.client(request.url()).await;
-        let mut response = client.execute(request).await.map_err(|e| classify(host, &e))?;
+        let route = self.routes.to(request.url());
+        let client = route.client(request.url()).await;
+        let mut response = client.execute(request).await.map_err(|e| route.classify(host, &e))?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| classify(host, &e))? {
             if body.len() + chunk.len() > self.limits.body {
@@ -177,11 +260,12 @@ impl Http {
         let host = self.guard(request.url())?;
         let watch = Watch::new(self.limits.idle);
         let request = watched(&watch, request);
-        let client = self.client(request.url()).await;
+        let route = self.routes.to(request.url());
+        let client = route.client(request.url()).await;
         let response = watch.patiently(client.execute(request)).await;
         let response = response
             .map_err(|_| CallError::Unreachable { host: host.clone(), why: Why::TimedOut })?
-            .map_err(|error| classify(&host, &error))?;
+            .map_err(|error| route.classify(&host, &error))?;
         Ok(http::Response::from(response).map(|body| watch.download(body)).into())
     }
 
@@ -202,16 +286,34 @@ impl fmt::Debug for Http {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where a client is made")]
-fn builder(limits: Limits, resolver: &Arc<GuardedResolver>) -> ClientBuilder {
-    Client::builder()
-        .dns_resolver(Arc::clone(resolver))
-        .user_agent(concat!("valetkey/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(limits.connect)
-        .pool_max_idle_per_host(16)
-        .tcp_nodelay(true)
+impl Routes {
+    fn new(maker: Maker, settings: Option<ProxySettings>) -> Result<Self, reqwest::Error> {
+        let through = |proxy: &Option<Url>| proxy.as_ref().map(|proxy| Route::new(maker.through(proxy))).transpose();
+        let proxied = match settings {
+            Some(settings) => {
+                let (http, https) = (through(&settings.http)?, through(&settings.https)?);
+                Some(Proxied { settings, http, https })
+            }
+            None => None,
+        };
+        Ok(Self { direct: Route::new(maker)?, proxied })
+    }
+
+    fn to(&self, url: &Url) -> &Route {
+        let proxied = self.proxied.as_ref().filter(|proxied| !proxied.settings.is_direct(url));
+        let route = proxied.and_then(|proxied| match url.scheme() {
+            "http" => proxied.http.as_ref(),
+            _ => proxied.https.as_ref(),
+        });
+        route.unwrap_or(&self.direct)
+    }
+}
+
+/// A path without what may be a secret in it: the code of an app's manifest is as long as a token.
+fn loggable(path: &str) -> String {
+    const LONGEST: usize = 24;
+    let shown = |segment: &'_ str| if segment.len() > LONGEST { "…".to_owned() } else { segment.to_owned() };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 /// The extra certificates, each proved to be one: PEM armour says nothing of what is inside.

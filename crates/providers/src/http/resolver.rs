@@ -24,8 +24,27 @@ pub(crate) fn system_lookup() -> Lookup {
 /// Resolves names for connections, at the moment of connecting, and refuses a name if any of its addresses is out of
 /// reach: what was checked is what is dialled.
 pub(crate) struct GuardedResolver {
-    pub(crate) addresses: Arc<AddressPolicy>,
+    pub(crate) rule: Rule,
     pub(crate) lookup: Lookup,
+}
+
+/// Which names may be dialled, and where they may lead.
+#[derive(Clone)]
+pub(crate) enum Rule {
+    /// All names, wherever the policy allows.
+    Guarded(Arc<AddressPolicy>),
+    /// The one name of the proxy, wherever it leads.
+    Only(String),
+}
+
+impl Rule {
+    fn check(&self, name: &str, address: IpAddr) -> Result<(), Refusal> {
+        match self {
+            Self::Guarded(addresses) => addresses.check_address(name, address),
+            Self::Only(proxy) if proxy.eq_ignore_ascii_case(name) => Ok(()),
+            Self::Only(_) => Err(Refusal::Never),
+        }
+    }
 }
 
 /// Why a name leads nowhere.
@@ -39,7 +58,7 @@ pub(crate) enum ResolveError {
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (addresses, name) = (Arc::clone(&self.addresses), name.as_str().to_owned());
+        let (rule, name) = (self.rule.clone(), name.as_str().to_owned());
         let found = (self.lookup)(name.clone());
         Box::pin(async move {
             let found = found.await.map_err(|_| ResolveError::NotFound)?;
@@ -47,7 +66,7 @@ impl Resolve for GuardedResolver {
                 return Err(ResolveError::NotFound.into());
             }
             for address in &found {
-                addresses.check_address(&name, *address).map_err(ResolveError::Refused)?;
+                rule.check(&name, *address).map_err(ResolveError::Refused)?;
             }
             Ok(Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })

@@ -7,7 +7,7 @@ use tokio_rustls::{TlsAcceptor, rustls};
 use super::*;
 use crate::testing::{Responder, answer, http, json};
 
-fn names(found: &'static [(&'static str, &'static [[u8; 4]])]) -> Lookup {
+pub(super) fn names(found: &'static [(&'static str, &'static [[u8; 4]])]) -> Lookup {
     Arc::new(move |name| {
         Box::pin(async move {
             let entry = found.iter().find(|(known, _)| *known == name);
@@ -19,26 +19,26 @@ fn names(found: &'static [(&'static str, &'static [[u8; 4]])]) -> Lookup {
 
 fn client(addresses: AddressPolicy, extra_ca: Option<&str>, lookup: Lookup, limits: Limits) -> Http {
     let extra_ca_pem = extra_ca.map(|pem| pem.as_bytes().to_vec());
-    Http::with(HttpConfig { extra_ca_pem, addresses }, lookup, limits).unwrap()
+    Http::with(HttpConfig { extra_ca_pem, addresses, proxy: None }, lookup, limits).unwrap()
 }
 
-fn laptop() -> AddressPolicy {
+pub(super) fn laptop() -> AddressPolicy {
     AddressPolicy::new(true, "").unwrap()
 }
 
-fn server() -> AddressPolicy {
+pub(super) fn server() -> AddressPolicy {
     AddressPolicy::new(false, "").unwrap()
 }
 
-fn get(url: &str) -> Request {
+pub(super) fn get(url: &str) -> Request {
     Request::new(http::Method::GET, url.parse().unwrap())
 }
 
-fn streamed(url: &str) -> http::Request<UpstreamBody> {
+pub(super) fn streamed(url: &str) -> http::Request<UpstreamBody> {
     http::Request::get(url).body(UpstreamBody::default()).unwrap()
 }
 
-async fn call(http: &Http, url: &str) -> Result<u16, CallError> {
+pub(super) async fn call(http: &Http, url: &str) -> Result<u16, CallError> {
     http.send(get(url)).await.map(|response| response.status.as_u16())
 }
 
@@ -117,11 +117,16 @@ mod addresses {
     }
 }
 
-mod tls {
+pub(super) mod tls {
     use super::*;
 
     /// A private authority, and a server certificate for `name` signed by it.
-    pub(super) fn authority(name: &str, expired: bool) -> (String, TlsAcceptor) {
+    pub(in crate::http) fn authority(name: &str, expired: bool) -> (String, TlsAcceptor) {
+        authority_offering(name, expired, &[])
+    }
+
+    /// The same, for a server that speaks these protocols.
+    pub(in crate::http) fn authority_offering(name: &str, expired: bool, protocols: &[&str]) -> (String, TlsAcceptor) {
         let mut issuer = CertificateParams::new([]).unwrap();
         issuer.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(issuer, KeyPair::generate().unwrap()).unwrap();
@@ -136,7 +141,8 @@ mod tls {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config =
             rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config = config.with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key).unwrap();
+        let mut config = config.with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key).unwrap();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         (issuer.pem(), TlsAcceptor::from(Arc::new(config)))
     }
 
@@ -195,8 +201,78 @@ mod tls {
     #[test]
     fn extra_certificates_must_be_certificates() {
         for pem in [&b""[..], b"not pem", b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n"] {
-            let config = HttpConfig { extra_ca_pem: Some(pem.to_vec()), addresses: laptop() };
+            let config = HttpConfig { extra_ca_pem: Some(pem.to_vec()), addresses: laptop(), proxy: None };
             assert!(matches!(Http::new(config).unwrap_err(), HttpConfigError::ExtraCa));
+        }
+    }
+}
+
+mod http2 {
+    use std::{
+        convert::Infallible,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures_util::future::join_all;
+    use hyper::{server::conn::http2, service::service_fn};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    use super::*;
+
+    /// Answers every request with the body that it came with, and counts connections.
+    async fn echo(acceptor: TlsAcceptor) -> (InstanceUrl, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let instance = format!("https://localhost:{}", listener.local_addr().unwrap().port()).parse().unwrap();
+        let connections = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
+                    let answer = service_fn(|request: http::Request<hyper::body::Incoming>| async {
+                        Ok::<_, Infallible>(http::Response::new(request.into_body()))
+                    });
+                    http2::Builder::new(TokioExecutor::new()).serve_connection(stream, answer).await
+                });
+            }
+        });
+        (instance, connections)
+    }
+
+    #[tokio::test]
+    async fn is_spoken_where_offered_over_one_connection_for_all() {
+        let (ca, acceptor) = tls::authority_offering("localhost", false, &["h2", "http/1.1"]);
+        let (instance, connections) = echo(acceptor).await;
+        let http = client(laptop(), Some(&ca), names(&[("localhost", &[[127, 0, 0, 1]])]), LIMITS);
+        let url = format!("{instance}/x");
+        let response = http.stream(&instance, streamed(&url)).await.unwrap();
+        assert_eq!(response.version(), http::Version::HTTP_2);
+        assert_eq!(join_all((0..50).map(|_| call(&http, &url))).await, vec![Ok(200); 50]);
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn carries_long_bodies_both_ways() {
+        let (ca, acceptor) = tls::authority_offering("localhost", false, &["h2"]);
+        let (instance, _) = echo(acceptor).await;
+        let http = client(laptop(), Some(&ca), names(&[("localhost", &[[127, 0, 0, 1]])]), LIMITS);
+        let chunks = (0..64_u8).map(|n| Ok::<_, std::io::Error>(vec![n; 64 << 10]));
+        let body = UpstreamBody::wrap_stream(futures_util::stream::iter(chunks));
+        let request = http::Request::post(format!("{instance}/x")).body(body).unwrap();
+        let echoed = http.stream(&instance, request).await.unwrap().bytes().await.unwrap();
+        assert!(echoed.chunks(64 << 10).map(|chunk| chunk[0]).eq(0..64) && echoed.len() == 4 << 20);
+    }
+
+    #[tokio::test]
+    async fn is_not_spoken_where_it_is_not_offered() {
+        for protocols in [&["http/1.1"][..], &[]] {
+            let (ca, acceptor) = tls::authority_offering("localhost", false, protocols);
+            let forge = Responder::start_tls(acceptor, "https://localhost", |_| json(200, "", "{}")).await;
+            let http = client(laptop(), Some(&ca), names(&[("localhost", &[[127, 0, 0, 1]])]), LIMITS);
+            let response = http.stream(&forge.instance, streamed(&format!("{}/x", forge.instance))).await.unwrap();
+            assert_eq!(response.version(), http::Version::HTTP_11);
         }
     }
 }
@@ -316,6 +392,15 @@ mod bounds {
         assert_eq!(call(&http, &url).await, Err(wanted.clone()));
         let instance = url.parse().unwrap();
         assert_eq!(http.stream(&instance, streamed(&format!("{url}/"))).await.unwrap_err(), wanted);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_not_made_in_time_is_told_apart() {
+        let never: Lookup = Arc::new(|_| Box::pin(std::future::pending()));
+        let http = client(laptop(), None, never, Limits { connect: Duration::from_millis(20), ..LIMITS });
+        let wanted = CallError::Unreachable { host: "slow.test".to_owned(), why: Why::ConnectTimedOut };
+        assert_eq!(call(&http, "http://slow.test/").await, Err(wanted.clone()));
+        assert_eq!(wanted.delivery(), Delivery::NotSent);
     }
 
     #[tokio::test]

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{InstanceUrl, Integration, Problem, ProblemCode, ProviderKind, UserId};
+use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 
-use super::{TAG, as_invalid_input, connect, current, disconnect, is_valid};
+use super::{StatusOf, TAG, Tested, as_invalid_input, connect, disconnect, is_valid};
 use crate::{
     App,
     api::token_schema,
@@ -35,7 +36,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .fails(&refused),
         Row::get("/api/auth/gitlab/status", status)
             .operation(TAG, "ambientGitlabStatus", "The GitLab account")
-            .answers::<GitLabStatus>(),
+            .answers::<StatusOf<GitLabAccount>>(),
         Row::post("/api/auth/gitlab/test", test)
             .operation(TAG, "ambientTestGitlab", "Asks GitLab whether a token works, without storing it")
             .body::<Token>()
@@ -83,7 +84,7 @@ struct Connected {
 
 async fn connect_gitlab(State(app): State<App>, caller: Caller, Body(token): Body<Token>) -> Answer<Json<Connected>> {
     let instance = token.instance()?;
-    let connected = connect(&app, &caller.user, KIND, instance, token.personal_access_token).await;
+    let connected = connect(&app, &caller.user, KIND, instance, Credential::pat(token.personal_access_token)).await;
     let integration = connected.map_err(as_invalid_input)?;
     Ok(Json(Connected {
         user_id: caller.user,
@@ -95,20 +96,11 @@ async fn connect_gitlab(State(app): State<App>, caller: Caller, Body(token): Bod
     }))
 }
 
-/// The GitLab account; without one only `connected` is there.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "AmbientGitlabStatus")]
-pub(super) struct GitLabStatus {
-    connected: bool,
-    #[serde(flatten)]
-    account: Option<GitLabAccount>,
-}
-
+/// The GitLab account.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "AmbientGitlabAccount")]
-struct GitLabAccount {
+pub(super) struct GitLabAccount {
     username: String,
     instance_url: InstanceUrl,
     gitlab_user_id: String,
@@ -117,14 +109,11 @@ struct GitLabAccount {
     valid: bool,
 }
 
-impl GitLabStatus {
-    pub(super) async fn of(app: &App, user: &UserId) -> Result<Self, Problem> {
-        let account = current(app, user, KIND).await?.map(|integration| GitLabAccount::new(app, integration));
-        Ok(Self { connected: account.is_some(), account })
-    }
-}
-
 impl GitLabAccount {
+    pub(super) async fn status(app: &App, user: &UserId) -> Result<StatusOf<Self>, Problem> {
+        StatusOf::of(app, user, KIND, Self::new).await
+    }
+
     fn new(app: &App, integration: Integration) -> Self {
         Self {
             valid: is_valid(app, &integration),
@@ -136,27 +125,14 @@ impl GitLabAccount {
     }
 }
 
-async fn status(State(app): State<App>, caller: Caller) -> Answer<Json<GitLabStatus>> {
-    Ok(Json(GitLabStatus::of(&app, &caller.user).await?))
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "AmbientTested")]
-struct Tested {
-    valid: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+async fn status(State(app): State<App>, caller: Caller) -> Answer<Json<StatusOf<GitLabAccount>>> {
+    Ok(Json(GitLabAccount::status(&app, &caller.user).await?))
 }
 
 async fn test(State(app): State<App>, _: Caller, Body(token): Body<Token>) -> Answer<Json<Tested>> {
-    let instance = token.instance()?.unwrap_or_else(|| KIND.default_instance());
-    let asked = app.integrations.try_token(KIND, &instance, &token.personal_access_token).await;
-    Ok(Json(match asked {
-        Ok(_) => Tested { valid: true, message: Some("GitLab connection successful"), error: None },
-        Err(problem) => Tested { valid: false, message: None, error: Some(problem.detail) },
-    }))
+    let instance = token.instance()?;
+    let credential = Credential::pat(token.personal_access_token);
+    Ok(Json(Tested::of(&app, KIND, instance, &credential, "GitLab connection successful").await))
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -7,7 +7,10 @@
 
 pub(crate) mod github;
 pub(crate) mod gitlab;
+pub(crate) mod google;
+pub(crate) mod jira;
 pub(crate) mod repository;
+pub(crate) mod session;
 pub(crate) mod status;
 
 use schemars::JsonSchema;
@@ -16,7 +19,7 @@ use valetkey_integrations::Connect;
 use valetkey_model::{
     InstanceUrl, Integration, IntegrationRef, OwnerScope, Problem, ProblemCode, ProviderKind, Status, UserId,
 };
-use valetkey_seal::Secret;
+use valetkey_providers::Credential;
 
 use crate::App;
 
@@ -27,6 +30,54 @@ const TAG: &str = "Ambient Code Platform";
 #[schemars(rename = "AmbientMessage")]
 struct Message {
     message: &'static str,
+}
+
+/// What a trial of a credential came to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AmbientTested")]
+struct Tested {
+    valid: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Tested {
+    /// Asks the provider without storing anything; `message` is what is said if it agrees.
+    async fn of(
+        app: &App,
+        provider: ProviderKind,
+        instance: Option<InstanceUrl>,
+        credential: &Credential,
+        message: &'static str,
+    ) -> Self {
+        match app.integrations.try_credential(provider, instance, credential).await {
+            Ok(_) => Self { valid: true, message: Some(message), error: None },
+            Err(problem) => Self { valid: false, message: None, error: Some(problem.detail) },
+        }
+    }
+}
+
+/// An account as a status route shows it; without one only `connected` is there.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AmbientStatusOf{T}")]
+struct StatusOf<T> {
+    connected: bool,
+    #[serde(flatten)]
+    account: Option<T>,
+}
+
+impl<T> StatusOf<T> {
+    async fn of(
+        app: &App,
+        user: &UserId,
+        provider: ProviderKind,
+        describe: fn(&App, Integration) -> T,
+    ) -> Result<Self, Problem> {
+        let account = current(app, user, provider).await?.map(|integration| describe(app, integration));
+        Ok(Self { connected: account.is_some(), account })
+    }
 }
 
 /// The integration that these routes mean.
@@ -46,11 +97,11 @@ async fn connect(
     user: &UserId,
     provider: ProviderKind,
     instance_url: Option<InstanceUrl>,
-    token: Secret<String>,
+    credential: Credential,
 ) -> Result<Integration, Problem> {
     let before = app.integrations.list(user, Some(provider)).await?;
     let wanted =
-        Connect { provider, scope: OwnerScope::UserGlobal, owner: user.clone(), alias: None, instance_url, token };
+        Connect { provider, scope: OwnerScope::UserGlobal, owner: user.clone(), alias: None, instance_url, credential };
     let new = app.integrations.connect(wanted).await?;
     let is_new = before.iter().all(|known| known.id != new.id);
     let replaced = shown(before).filter(|old| is_new && old.instance_url == new.instance_url);

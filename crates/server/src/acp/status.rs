@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use valetkey_model::{Integration, OwnerScope, ProviderKind};
 
-use super::{TAG, github::GitHubStatus, gitlab::GitLabStatus};
+use super::{
+    StatusOf, TAG, github::GitHubStatus, gitlab::GitLabAccount, google::GoogleAccount, is_valid, jira::JiraAccount,
+};
 use crate::{App, auth::Caller, problem::Answer, route::Row};
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -22,27 +26,37 @@ pub(crate) fn rows() -> Vec<Row> {
 #[schemars(rename = "AmbientIntegrationsStatus")]
 struct AllStatus {
     github: GitHubStatus,
-    gitlab: GitLabStatus,
-    google: NotConnected,
-    jira: NotConnected,
+    gitlab: StatusOf<GitLabAccount>,
+    google: StatusOf<GoogleAccount>,
+    jira: StatusOf<JiraAccount>,
     /// By name.
-    mcp_servers: BTreeMap<String, NotConnected>,
+    mcp_servers: BTreeMap<String, McpServer>,
 }
 
-/// A provider that nothing is connected of.
+/// An MCP server, or another HTTP API.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "AmbientNotConnected")]
-struct NotConnected {
-    /// `false`.
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "AmbientMcpServer")]
+struct McpServer {
+    /// `true`.
     connected: bool,
+    updated_at: Timestamp,
+    /// Whether the server accepted the credential when last asked.
+    valid: bool,
 }
 
 async fn status(State(app): State<App>, caller: Caller) -> Answer<Json<AllStatus>> {
+    let servers = app.integrations.list(&caller.user, Some(ProviderKind::Http)).await?.into_iter();
+    let global = servers.filter(|integration| integration.scope == OwnerScope::UserGlobal);
+    let server = |integration: Integration| {
+        let valid = is_valid(&app, &integration);
+        (integration.alias.to_string(), McpServer { connected: true, updated_at: integration.updated_at, valid })
+    };
     Ok(Json(AllStatus {
         github: GitHubStatus::of(&app, &caller.user).await?,
-        gitlab: GitLabStatus::of(&app, &caller.user).await?,
-        google: NotConnected { connected: false },
-        jira: NotConnected { connected: false },
-        mcp_servers: BTreeMap::new(),
+        gitlab: GitLabAccount::status(&app, &caller.user).await?,
+        google: GoogleAccount::status(&app, &caller.user).await?,
+        jira: JiraAccount::status(&app, &caller.user).await?,
+        mcp_servers: global.map(server).collect(),
     }))
 }

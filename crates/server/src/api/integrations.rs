@@ -4,11 +4,12 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_integrations::{Connect, Disconnected};
+use valetkey_integrations::{Connect, Disconnected, RevokedAtProvider, Rotation};
 use valetkey_model::{
-    Alias, InstanceUrl, Integration, IntegrationId, IntegrationRef, IntegrationView, OwnerScope, ProblemCode,
-    ProjectName, ProviderKind, RepoUrl, SessionId,
+    Alias, AuthMethod, InstanceUrl, Integration, IntegrationId, IntegrationRef, IntegrationView, OwnerScope, Problem,
+    ProblemCode, ProjectName, ProviderKind, RepoUrl, SessionId,
 };
+use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     },
     auth::Caller,
     extract::{Body, Id, OptionalBody, Params},
-    problem::{Answer, Failure},
+    problem::{Answer, Failure, ProblemDocument},
     route::Row,
 };
 
@@ -79,8 +80,12 @@ pub(crate) fn rows() -> Vec<Row> {
             .answers::<IntegrationView>()
             .fails(&missing),
         Row::post("/api/v1/integrations/{id}/rotate", rotate)
-            .operation(TAG, "rotateIntegration", "Replaces the token by a new one of the same account")
-            .body::<NewCredential>()
+            .operation(
+                TAG,
+                "rotateIntegration",
+                "Replaces the token: by the one that is given, else by one the provider makes",
+            )
+            .optional_body::<NewCredential>()
             .answers::<IntegrationView>()
             .fails(&missing)
             .fails(&REFUSED_TOKEN),
@@ -153,23 +158,49 @@ pub(crate) enum Scope {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Auth {
-    /// With a personal access token.
+    /// With a token by itself.
     Pat {
         /// The token.
         #[schemars(schema_with = "token_schema")]
         token: Secret<String>,
     },
+    /// With a token that goes with a user name or e-mail address.
+    Basic {
+        /// The user name or e-mail address.
+        username: String,
+        /// The token.
+        #[schemars(schema_with = "token_schema")]
+        token: Secret<String>,
+    },
+    /// With a secret in a header of its own.
+    Header {
+        /// The name of the header.
+        username: String,
+        /// The secret.
+        #[schemars(schema_with = "token_schema")]
+        token: Secret<String>,
+    },
 }
 
-impl NewIntegration {
-    fn owner_scope(&self) -> Answer<OwnerScope> {
-        match (self.scope, &self.project) {
-            (Scope::UserGlobal, None) => Ok(OwnerScope::UserGlobal),
-            (Scope::User, Some(project)) => Ok(OwnerScope::User(project.clone())),
-            (Scope::Project, Some(project)) => Ok(OwnerScope::Project(project.clone())),
-            (Scope::UserGlobal, Some(_)) => Err(Failure::invalid("project: only the scopes user and project have one")),
-            (Scope::User | Scope::Project, None) => Err(Failure::invalid("project: this scope needs one")),
-        }
+impl From<Auth> for Credential {
+    fn from(auth: Auth) -> Self {
+        let (method, login, token) = match auth {
+            Auth::Pat { token } => (AuthMethod::Pat, None, token),
+            Auth::Basic { username, token } => (AuthMethod::Basic, Some(username), token),
+            Auth::Header { username, token } => (AuthMethod::Header, Some(username), token),
+        };
+        Self { login, method, ..Self::pat(token) }
+    }
+}
+
+/// Who may use an integration, and where, from the two members that say it.
+pub(crate) fn owner_scope(scope: Scope, project: Option<ProjectName>) -> Answer<OwnerScope> {
+    match (scope, project) {
+        (Scope::UserGlobal, None) => Ok(OwnerScope::UserGlobal),
+        (Scope::User, Some(project)) => Ok(OwnerScope::User(project)),
+        (Scope::Project, Some(project)) => Ok(OwnerScope::Project(project)),
+        (Scope::UserGlobal, Some(_)) => Err(Failure::invalid("project: only the scopes user and project have one")),
+        (Scope::User | Scope::Project, None) => Err(Failure::invalid("project: this scope needs one")),
     }
 }
 
@@ -178,15 +209,14 @@ async fn connect(
     caller: Caller,
     Body(new): Body<NewIntegration>,
 ) -> Answer<(StatusCode, Json<IntegrationView>)> {
-    let scope = new.owner_scope()?;
-    let Auth::Pat { token } = new.auth;
+    let scope = owner_scope(new.scope, new.project)?;
     let wanted = Connect {
         provider: new.provider,
         scope,
         owner: caller.user,
         alias: new.alias,
         instance_url: new.instance_url,
-        token,
+        credential: new.auth.into(),
     };
     let integration = app.integrations.connect(wanted).await?;
     Ok((StatusCode::CREATED, Json(integration.view(app.now()))))
@@ -277,12 +307,50 @@ struct When {
 }
 
 /// What became of a disconnected integration.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Removed {
     /// Whether the credential is erased already.
     erased: bool,
     /// The sessions that still use it; it is erased when the last of them ends.
     sessions: Vec<SessionId>,
+    /// What became of it at the provider, once it is erased here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<RevokedThere>,
+    /// Where its owner deletes it at the provider, if that is still to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
+    /// Why the provider did not revoke it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemDocument>,
+}
+
+/// What became of a credential at its provider.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "RevokedAtProvider")]
+enum RevokedThere {
+    /// The provider says that it works no more.
+    Yes,
+    /// The provider did not know it any more.
+    NotKnown,
+    /// The provider has no way to revoke it.
+    NotOffered,
+    /// It may still work there.
+    Failed,
+}
+
+impl From<RevokedAtProvider> for Removed {
+    fn from(revoked: RevokedAtProvider) -> Self {
+        let (revoked, page, problem) = match revoked {
+            RevokedAtProvider::Yes => (RevokedThere::Yes, None, None),
+            RevokedAtProvider::NotKnown => (RevokedThere::NotKnown, None, None),
+            RevokedAtProvider::NotOffered { page } => (RevokedThere::NotOffered, Some(page), None),
+            RevokedAtProvider::Failed { problem, page } => {
+                (RevokedThere::Failed, Some(page), Some(Failure::from(problem).into()))
+            }
+        };
+        Self { erased: true, sessions: Vec::new(), revoked: Some(revoked), page, problem }
+    }
 }
 
 async fn disconnect(
@@ -292,8 +360,8 @@ async fn disconnect(
     Params(when): Params<When>,
 ) -> Answer<Json<Removed>> {
     Ok(Json(match app.integrations.disconnect(&caller.user, &which, when.now).await? {
-        Disconnected::Erased => Removed { erased: true, sessions: Vec::new() },
-        Disconnected::UntilSessionsEnd(sessions) => Removed { erased: false, sessions },
+        Disconnected::Erased(revoked) => revoked.into(),
+        Disconnected::UntilSessionsEnd(sessions) => Removed { sessions, ..Removed::default() },
     }))
 }
 
@@ -320,23 +388,46 @@ async fn test(
     view(&app, &integration)
 }
 
-/// A new credential.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// A new credential; without a token the provider is asked for one, where it can make one.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 struct NewCredential {
     /// The new token.
     #[schemars(schema_with = "token_schema")]
-    token: Secret<String>,
+    token: Option<Secret<String>>,
+    /// The user name, e-mail address or header that goes with it, if that is another one now.
+    username: Option<String>,
 }
 
 async fn rotate(
     State(app): State<App>,
     caller: Caller,
     Id(which): Id<IntegrationRef>,
-    Body(new): Body<NewCredential>,
+    OptionalBody(new): OptionalBody<NewCredential>,
 ) -> Answer<Json<IntegrationView>> {
-    let integration = app.integrations.rotate(&caller.user, &which, &new.token).await?;
+    let integration = match (new.token, new.username) {
+        (Some(token), username) => app.integrations.replace_as(&caller.user, &which, token, username).await?,
+        (None, Some(_)) => return Err(Failure::invalid("token: it goes with username")),
+        (None, None) => match app.integrations.rotate(&caller.user, &which).await? {
+            Rotation::Done(integration) => *integration,
+            Rotation::ByHand { page } => {
+                let integration = app.integrations.get(&caller.user, &which).await?;
+                return Err(by_hand(&integration, &page).into());
+            }
+        },
+    };
     view(&app, &integration)
+}
+
+fn by_hand(integration: &Integration, page: &str) -> Problem {
+    let what_to_do = match integration.auth_method {
+        AuthMethod::OAuth | AuthMethod::App => "Consent again: the same account takes its place.".to_owned(),
+        AuthMethod::Pat | AuthMethod::Basic | AuthMethod::Header => {
+            format!("Create one at {page}, then give it here as the new token.")
+        }
+    };
+    let detail = format!("{} makes no new credential in place of this one.", integration.provider);
+    Problem::new(ProblemCode::Conflict, detail).remedy(what_to_do).by(integration.provider)
 }
 
 /// What uses an integration now.

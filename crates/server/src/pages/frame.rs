@@ -26,6 +26,7 @@ pub(crate) enum Section {
     Home,
     Integrations,
     Sessions,
+    Settings,
 }
 
 impl Frame {
@@ -69,13 +70,21 @@ impl Frame {
 /// What `?did=` stands for.
 fn sentence(did: &str) -> Option<&'static str> {
     Some(match did {
-        "connected" => "Connected. The provider accepted the token, and it is stored sealed.",
+        "connected" => "Connected. The provider accepted the credential, and it is stored sealed.",
         "replaced" => "The token was replaced. Sessions that start from now on use the new one.",
         "renamed" => "Renamed.",
         "default" => "Changed which integration is the default.",
         "tested" => "Asked the provider. What it said is shown below.",
-        "disconnected" => "Disconnected. The credential is erased.",
+        "rotated" => "The provider made a new token. The old one works no more; sessions that run use the new one.",
+        "revoked" => "Disconnected. The provider has revoked the credential, and it is erased here.",
+        "not-known" => "Disconnected. The provider did not know the credential any more; it is erased here.",
         "leaving" => "Disconnected. The credential is erased as soon as the sessions that use it have ended.",
+        "app-registered" => "Registered. People can now connect by consent in the browser.",
+        "installed" => "The app is installed. What it reaches is shown below.",
+        "install-requested" => {
+            "An owner of the organisation was asked to approve the app. It works as soon as they have."
+        }
+        "app-removed" => "Removed. Nobody can connect by it any more.",
         "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
         "signed-out" => "You are signed out.",
         _ => return None,

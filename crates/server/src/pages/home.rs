@@ -7,10 +7,9 @@ use valetkey_model::{Integration, Phase, Session};
 
 use super::{
     frame::{Frame, Section},
-    integrations::in_trouble,
+    integrations::{Trouble, in_trouble},
     render::{Page, View},
     sessions::Item,
-    words::Badge,
 };
 use crate::{App, auth::Caller, problem::Answer, route::Row};
 
@@ -36,23 +35,8 @@ impl View for HomeView {
     const TEMPLATE: &'static str = "home.html";
 }
 
-/// An integration that somebody should look at.
-#[derive(Debug, Serialize)]
-struct Trouble {
-    id: String,
-    alias: String,
-    provider: &'static str,
-    status: Badge,
-    reason: String,
-}
-
 impl HomeView {
     fn new(integrations: &[Integration], sessions: &[Session], now: Timestamp) -> Self {
-        let trouble = |integration: &Integration| {
-            let (status, reason) = in_trouble(integration, now)?;
-            let (id, alias) = (integration.id.to_string(), integration.alias.to_string());
-            Some(Trouble { id, alias, provider: integration.provider.name(), status, reason })
-        };
         let some = |wanted: &dyn Fn(Phase) -> bool| -> Vec<Item> {
             let wanted = sessions.iter().filter(|session| wanted(session.phase));
             wanted.take(SHOWN).map(|session| Item::new(session, now)).collect()
@@ -60,7 +44,7 @@ impl HomeView {
         let running = some(&|phase| !phase.is_final());
         Self {
             connected: !integrations.is_empty(),
-            trouble: integrations.iter().filter_map(trouble).collect(),
+            trouble: integrations.iter().filter_map(|integration| in_trouble(integration, now)).collect(),
             live: !running.is_empty(),
             running,
             failed: some(&|phase| phase == Phase::Failed),
@@ -78,17 +62,17 @@ async fn show(State(app): State<App>, caller: Caller) -> Answer<impl IntoRespons
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use valetkey_model::ProviderKind;
+    use valetkey_model::{CheckOutcome, ProviderKind};
 
     use super::*;
     use crate::pages::{
-        integrations::tests::{integration, now, revoked},
+        integrations::tests::{consented, integration, now, revoked},
         render::tests::html,
         sessions::tests::session,
     };
 
     pub(crate) fn samples() -> Vec<(&'static str, String)> {
-        let integrations = [integration(1, ProviderKind::GitLab), revoked(2)];
+        let integrations = [integration(1, ProviderKind::GitLab), revoked(2), ended(3), silent(4), narrow(5)];
         let phases = [Phase::Running, Phase::Failed, Phase::Completed, Phase::Completed];
         let sessions: Vec<_> = phases.into_iter().zip(1..).map(|(phase, n)| session(n, phase)).collect();
         vec![
@@ -98,10 +82,36 @@ pub(crate) mod tests {
         ]
     }
 
+    fn ended(n: u8) -> Integration {
+        Integration { refresh_expires_at: Some(now()), ..consented(n) }
+    }
+
+    fn silent(n: u8) -> Integration {
+        Integration { unreachable: Some("Timed out.".into()), ..integration(n, ProviderKind::GitHub) }
+    }
+
+    fn narrow(n: u8) -> Integration {
+        let reason = "The GitLab token lacks the scope 'api'.".to_owned();
+        Integration { outcome: CheckOutcome::InsufficientScope { reason }, ..integration(n, ProviderKind::GitLab) }
+    }
+
+    fn expiring(n: u8) -> Integration {
+        Integration {
+            expires_at: Some(now() + jiff::SignedDuration::from_hours(30)),
+            ..integration(n, ProviderKind::GitLab)
+        }
+    }
+
     #[test]
     fn what_is_well_does_not_ask_for_attention() {
-        let view = HomeView::new(&[integration(1, ProviderKind::GitLab), revoked(2)], &[], now());
-        assert_eq!(view.trouble.iter().map(|trouble| &*trouble.alias).collect::<Vec<_>>(), ["Release bot"]);
+        let all = [integration(1, ProviderKind::GitLab), revoked(2), ended(3), silent(4), narrow(5), expiring(6)];
+        let view = HomeView::new(&all, &[], now());
+        assert_eq!(view.trouble.len(), 5);
         assert!(!view.live);
+        let page = html(view);
+        for status in ["Disconnected", "Not reachable", "Missing scope", "Expires soon"] {
+            assert!(page.contains(status), "{status} in {page}");
+        }
+        assert!(page.contains("method=oauth&amp;reconnect=") && page.contains("/token\""), "{page}");
     }
 }

@@ -13,16 +13,18 @@ mod home;
 mod integrations;
 mod render;
 mod sessions;
+mod settings;
 mod sign_in;
 mod words;
 
+pub(crate) use assets::STYLES;
 pub(crate) use error::for_people;
 
 use crate::route::Row;
 
 /// The routes of the pages and their assets.
 pub(crate) fn rows() -> Vec<Row> {
-    [assets::rows(), home::rows(), sign_in::rows(), integrations::rows(), sessions::rows()]
+    [assets::rows(), home::rows(), sign_in::rows(), integrations::rows(), settings::rows(), sessions::rows()]
         .into_iter()
         .flatten()
         .collect()

@@ -63,10 +63,18 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 17] = templates![
+const SOURCES: [(&str, &str); 25] = templates![
+    "app.html",
+    "app_remove.html",
+    "apps.html",
+    "card.html",
     "connect.html",
+    "device.html",
     "disconnect.html",
+    "disconnected.html",
     "error.html",
+    "github_app.html",
+    "github_manifest.html",
     "home.html",
     "integrations.html",
     "layout.html",
@@ -127,7 +135,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{error, home, integrations, sessions, sign_in};
+    use crate::pages::{error, home, integrations, sessions, settings, sign_in};
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -136,11 +144,17 @@ pub(crate) mod tests {
 
     /// Every view as it looks with something in it, with the name of its page.
     fn samples() -> Vec<(&'static str, String)> {
-        [home::tests::samples(), sign_in::tests::samples(), integrations::samples(), sessions::samples()]
-            .into_iter()
-            .flatten()
-            .chain([("error", html(error::ErrorView::sample()))])
-            .collect()
+        [
+            home::tests::samples(),
+            sign_in::tests::samples(),
+            integrations::samples(),
+            settings::samples(),
+            sessions::samples(),
+        ]
+        .into_iter()
+        .flatten()
+        .chain([("error", html(error::ErrorView::sample()))])
+        .collect()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use valetkey_model::{Phase, Status, Step};
+use valetkey_model::{InstallationState, Phase, Status, Step};
 
 /// A moment as people read it; programs and screen readers get the exact form too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,6 +113,18 @@ impl From<Status> for Badge {
             Status::InsufficientScope => ("Missing scope", Tone::Warn),
             Status::Disconnected => ("Disconnected", Tone::Bad),
             Status::Unreachable => ("Not reachable", Tone::Warn),
+        };
+        Self { word, tone }
+    }
+}
+
+impl From<InstallationState> for Badge {
+    fn from(state: InstallationState) -> Self {
+        let (word, tone) = match state {
+            InstallationState::Active => ("Active", Tone::Good),
+            InstallationState::Suspended => ("Suspended", Tone::Bad),
+            InstallationState::PendingApproval => ("Waiting for approval", Tone::Warn),
+            InstallationState::Removed => ("Removed", Tone::Idle),
         };
         Self { word, tone }
     }

@@ -1,8 +1,13 @@
 use serde_json::{Value, json};
 use valetkey_testbed::ForgeBed;
-use valetkey_twins::{AccessLevel, Repository, Switch, Token, TokenState, User};
+use valetkey_twins::{
+    AccessLevel, Consent, JiraDataCenter, OAuthApp, Repository, Service, Switch, Token, TokenState, User,
+};
 
-use crate::harness::{TestServer, connect_body};
+use crate::{
+    browser::{Browser, callback, registered},
+    harness::{TestServer, connect_body},
+};
 
 fn body(forge: &ForgeBed, token: &str) -> Value {
     json!({"personalAccessToken": token, "instanceUrl": forge.twin.url()})
@@ -135,7 +140,8 @@ async fn gitlab_s_refusals_are_told_apart() {
     let unknown = body(&forge, "glpat-unknownunknownunknown");
     admin.post("/api/auth/gitlab/connect", unknown).await.refused(422, "token_invalid");
     forge.twin.switch(Switch::RateLimited { retry_after: Some(7) });
-    admin.post("/api/auth/gitlab/connect", body(&forge, &forge.token)).await.refused(429, "rate_limited");
+    let limited = forge.twin.token(&forge.john, Token::generated().scopes(["api"]));
+    admin.post("/api/auth/gitlab/connect", body(&forge, &limited)).await.refused(429, "rate_limited");
     forge.twin.heal();
     let with_more = json!({"personalAccessToken": forge.token, "instanceUrl": forge.twin.url(), "later": true});
     admin.post("/api/auth/gitlab/connect", with_more).await.ok();
@@ -224,4 +230,105 @@ async fn all_branches_of_a_repository_are_listed() {
     let main = branches.iter().find(|branch| branch["name"] == "main").unwrap();
     assert_eq!(main["default"], true);
     assert_eq!(main["commit"]["sha"].as_str(), forge.twin.head("team/many", "main").as_deref());
+}
+
+#[tokio::test]
+async fn an_installation_that_can_not_be_verified_is_not_linked() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    for body in [json!({"installationId": 42}), json!({"installationId": 42, "code": "made-up"})] {
+        let problem = admin.post("/api/auth/github/install", body).await.refused(403, "forbidden");
+        assert_eq!(problem["error"], "installation not owned by user");
+    }
+    admin.post("/api/auth/github/install", json!({"installationId": "42; drop"})).await.refused(400, "invalid_input");
+    let status = admin.get("/api/auth/github/status").await.ok();
+    assert_eq!(status, json!({"installed": false, "pat": {"configured": false}}));
+}
+
+#[tokio::test]
+async fn githubs_answer_counts_only_in_the_browser_that_asked() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    registered(&server, &forge, OAuthApp::confidential(&callback())).await;
+    forge.twin.oauth().consent_always(Consent::approve(&forge.john));
+    let asking = json!({"provider": "gitlab", "instanceUrl": forge.twin.url()});
+    let path = |back: &str| format!("/api/auth/github/user/callback?{}", back.split_once('?').unwrap().1);
+    let (mine, other) = (Browser::signed_in(&server).await, Browser::signed_in(&server).await);
+
+    let begun = mine.script().post("/api/v1/oauth/authorize", asking.clone()).await.ok();
+    let back = mine.consent(&server, &forge, begun["authorizeUrl"].as_str().unwrap()).await;
+    other.script().get(&path(&back)).await.refused(400, "oauth_state_invalid");
+    mine.script().get("/api/auth/github/user/callback?code=x&state=made-up").await.refused(400, "oauth_state_invalid");
+
+    let begun = mine.script().post("/api/v1/oauth/authorize", asking).await.ok();
+    let back = mine.consent(&server, &forge, begun["authorizeUrl"].as_str().unwrap()).await;
+    let reply = mine.script().get(&path(&back)).await;
+    assert_eq!((reply.status.as_u16(), reply.header("location")), (302, "/integrations"));
+}
+
+#[tokio::test]
+async fn google_wants_an_app_first() {
+    let server = TestServer::start().await;
+    let problem = server.admin().press("/api/auth/google/connect").await.refused(503, "oauth_not_configured");
+    assert_eq!(problem["error"], "Google OAuth not configured");
+    assert_eq!(server.admin().get("/api/auth/google/status").await.ok(), json!({"connected": false}));
+    let gone = server.admin().press("/api/auth/google/disconnect").await.ok();
+    assert_eq!(gone, json!({"message": "Google Drive disconnected successfully"}));
+}
+
+#[tokio::test]
+async fn jira_takes_only_whole_requests() {
+    let server = TestServer::start().await;
+    let admin = server.admin();
+    for wrong in [
+        json!({}),
+        json!({"url": "https://team.atlassian.net", "email": "john@example.test"}),
+        json!({"url": "team.atlassian.net", "email": "john@example.test", "apiToken": "x"}),
+        json!({"url": "http://team.atlassian.net", "email": "john@example.test", "apiToken": "x"}),
+    ] {
+        for path in ["/api/auth/jira/connect", "/api/auth/jira/test"] {
+            admin.post(path, wrong.clone()).await.refused(400, "invalid_input");
+        }
+    }
+    assert_eq!(admin.get("/api/auth/jira/status").await.ok(), json!({"connected": false}));
+    let gone = json!({"message": "Jira disconnected successfully"});
+    assert_eq!(admin.delete("/api/auth/jira/disconnect").await.ok(), gone);
+    assert_eq!(admin.press("/api/auth/jira/disconnect").await.ok(), gone);
+}
+
+#[tokio::test]
+async fn jira_is_connected_shown_and_disconnected() {
+    let (server, jira) = (TestServer::start().await, Service::<JiraDataCenter>::builder().start().await.unwrap());
+    let john = jira.user(User::new("john").email("john@example.test"), "password");
+    let token = jira.token(&john, "valetkey", None).value;
+    let admin = server.admin();
+    let body = json!({"url": format!("{}/", jira.url()), "email": "", "apiToken": token});
+    let works = json!({"valid": true, "message": "Jira connection successful"});
+    assert_eq!(admin.post("/api/auth/jira/test", body.clone()).await.ok(), works);
+    assert_eq!(admin.get("/api/auth/jira/status").await.ok(), json!({"connected": false}), "a trial stores nothing");
+
+    let wanted = json!({"message": "Jira connected successfully", "url": jira.url(), "email": "john@example.test"});
+    assert_eq!(admin.post("/api/auth/jira/connect", body).await.ok(), wanted);
+    let status = admin.get("/api/auth/jira/status").await.ok();
+    assert_eq!((&status["connected"], &status["valid"]), (&json!(true), &json!(true)));
+    assert_eq!((&status["url"], &status["email"]), (&json!(jira.url()), &json!("john@example.test")));
+    assert_eq!(admin.get("/api/auth/integrations/status").await.ok()["jira"], status);
+
+    let unknown = json!({"url": jira.url(), "apiToken": "x".repeat(44)});
+    admin.post("/api/auth/jira/connect", unknown.clone()).await.refused(422, "token_invalid");
+    assert_eq!(admin.post("/api/auth/jira/test", unknown).await.ok()["valid"], false);
+    admin.delete("/api/auth/jira/disconnect").await.ok();
+    assert_eq!(admin.get("/api/auth/jira/status").await.ok(), json!({"connected": false}));
+}
+
+#[tokio::test]
+async fn google_is_connected_by_consent() {
+    let server = TestServer::start().await;
+    let app = json!({"provider": "google", "clientId": "app", "clientSecret": "secret"});
+    server.admin().post("/api/v1/provider-apps", app).await.created();
+    let by_program = server.admin().press("/api/auth/google/connect").await.ok();
+    assert!(by_program["url"].as_str().unwrap().contains("/oauth/start/"), "{by_program}");
+    let browser = Browser::signed_in(&server).await;
+    let in_browser = browser.script().press("/api/auth/google/connect").await.ok();
+    assert!(in_browser["url"].as_str().unwrap().starts_with("https://accounts.google.com/"), "{in_browser}");
+    assert!(in_browser["state"].is_string());
 }

@@ -13,9 +13,11 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
+use valetkey_model::{Clock as _, TokenId};
 use valetkey_seal::{SystemEntropy, TokenHash};
 use valetkey_server::{App, AppConfig, router};
 use valetkey_sessions::{Engine, EngineConfig};
+use valetkey_store::TokenRecord;
 use valetkey_testbed::{ForgeBed, Testbed};
 
 const ADMIN_TOKEN: &str = "the-administrators-token";
@@ -75,6 +77,23 @@ impl TestServer {
     /// Somebody with a bearer token.
     pub(crate) fn bearer(&self, token: &str) -> Client {
         self.anonymous().with("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Somebody else than the administrator.
+    pub(crate) async fn somebody(&self, name: &str) -> Client {
+        let now = self.bed.clock.now();
+        let token = format!("the-token-of-{name}");
+        let record = TokenRecord {
+            id: TokenId::new(now, &SystemEntropy),
+            name: "test".to_owned(),
+            owner: name.parse().expect("a user's name"),
+            hash: TokenHash::of(&token).as_str().to_owned(),
+            created_at: now,
+            expires_at: None,
+            last_used_at: None,
+        };
+        self.bed.store.insert_token(&record).await.expect("a token");
+        self.bearer(&token)
     }
 
     /// Ends the sessions that still run, with their agents.

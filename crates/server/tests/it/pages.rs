@@ -55,12 +55,12 @@ async fn an_account_is_connected_shown_and_disconnected() {
         ("rename", vec![("alias", "Home")], "renamed"),
         ("default", vec![("default", "true")], "default"),
         ("token", vec![("token", forge.token.as_str())], "replaced"),
-        ("disconnect", vec![], "disconnected"),
+        ("disconnect", vec![], "revoked"),
     ] {
         let reply = submit(&admin, &format!("/integrations/{id}/{path}"), &fields).await;
         assert_eq!(leads_to(&reply), format!("/integrations?did={did}"));
     }
-    assert!(admin.get("/integrations").await.body.contains("No GitLab account is connected."));
+    assert!(admin.get("/integrations").await.body.contains("/integrations/connect/gitlab"));
     assert!(server.answers().iter().all(|answer| !answer.contains(&forge.token)), "an answer holds the token");
 }
 
@@ -76,7 +76,7 @@ async fn a_refused_token_is_not_sent_back_and_nothing_is_stored() {
         reply.body
     );
     assert!(!reply.body.contains("canary"));
-    assert!(server.admin().get("/integrations").await.body.contains("No GitLab account is connected."));
+    assert!(server.admin().get("/integrations").await.body.contains("/integrations/connect/gitlab"));
 }
 
 #[tokio::test]

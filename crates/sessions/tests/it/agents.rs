@@ -39,6 +39,7 @@ async fn only_the_listed_environment_goes_in() {
                 "VALETKEY_TASK",
                 "VALETKEY_SESSION_ID",
                 "VALETKEY_PROJECT",
+                "VALETKEY_SESSION_TOKEN",
                 "GITLAB_TOKEN",
                 "GITLAB_HOST",
                 "GIT_TERMINAL_PROMPT",

@@ -6,5 +6,6 @@ mod bench;
 mod canary;
 mod credentials;
 mod ends;
+mod forges;
 mod hostile;
 mod publishing;

@@ -1,7 +1,9 @@
 //! What is stored of an integration, and the rules that its table keeps.
 
 use crate::support::{at, connected, integration, store, user};
-use valetkey_model::{CheckOutcome, IntegrationId, OwnerScope, Problem, ProblemCode, ProjectName, ProviderKind};
+use valetkey_model::{
+    CheckOutcome, Details, IntegrationId, OwnerScope, Problem, ProblemCode, ProjectName, ProviderKind,
+};
 use valetkey_store::{CheckRecord, Finding, IntegrationFilter, StoreError};
 
 #[tokio::test]
@@ -19,6 +21,8 @@ async fn what_goes_in_comes_out() {
     full.is_default = true;
     full.generation = 7;
     full.last_used_at = Some(at(5));
+    full.details = Details { team: Some("Ünits".into()), ..Details::default() };
+    full.refresh_expires_at = Some(at(99_000));
     for integration in [&plain, &full] {
         store.insert_integration(integration, b"sealed").await.unwrap();
         assert_eq!(store.integration(&integration.id).await.unwrap().as_ref(), Some(integration));
@@ -111,7 +115,7 @@ async fn a_check_records_what_the_provider_said_and_nothing_else() {
     let before = connected(&store, "a").await;
     let check = async |second, finding| {
         let check = CheckRecord { generation: 1, checked_at: at(second), finding };
-        assert!(store.record_check(&before.id, &check).await.unwrap());
+        assert!(store.record_check(&before.id, &check).await.unwrap().is_some());
         store.integration(&before.id).await.unwrap().unwrap()
     };
     let same = Finding::Described {
@@ -119,6 +123,7 @@ async fn a_check_records_what_the_provider_said_and_nothing_else() {
         account: before.account.clone(),
         granted_scopes: before.granted_scopes.clone(),
         expires_at: before.expires_at,
+        details: Details::default(),
     };
     let now = check(2_000, same.clone()).await;
     assert_eq!((now.updated_at, now.last_checked_at), (at(1_000), at(2_000)), "nothing new");
@@ -135,11 +140,17 @@ async fn a_check_records_what_the_provider_said_and_nothing_else() {
     let mut account = before.account.clone();
     account.username = "jane".into();
     let outcome = CheckOutcome::InsufficientScope { reason: "lacks api".into() };
-    let described =
-        Finding::Described { outcome: outcome.clone(), account, granted_scopes: Vec::new(), expires_at: None };
+    let sites = Details { notes: vec!["Two sites.".into()], ..Details::default() };
+    let described = Finding::Described {
+        outcome: outcome.clone(),
+        account,
+        granted_scopes: Vec::new(),
+        expires_at: None,
+        details: sites.clone(),
+    };
     let now = check(5_000, described).await;
     assert_eq!((now.account.username.as_str(), now.expires_at, now.updated_at), ("jane", None, at(5_000)));
-    assert_eq!((now.outcome, now.granted_scopes), (outcome, Vec::new()));
+    assert_eq!((now.outcome, now.granted_scopes, now.details), (outcome, Vec::new(), sites));
 }
 
 #[tokio::test]
@@ -150,7 +161,7 @@ async fn a_check_of_a_replaced_credential_changes_nothing() {
     let before = store.integration(&it.id).await.unwrap();
     let refused = CheckOutcome::Disconnected { code: ProblemCode::TokenRevoked, reason: "revoked".into() };
     let late = CheckRecord { generation: 1, checked_at: at(9), finding: Finding::Judged(refused) };
-    assert!(!store.record_check(&it.id, &late).await.unwrap());
+    assert_eq!(store.record_check(&it.id, &late).await.unwrap(), None);
     assert_eq!(store.integration(&it.id).await.unwrap(), before);
 }
 

@@ -1,9 +1,16 @@
 //! The store's behaviour as its callers see it. `support` says how to run these on PostgreSQL instead of SQLite.
 
 mod access;
+mod authorizations;
+mod census;
+mod checks;
 mod integrations;
+mod life;
 mod paging;
+mod provider_apps;
+mod refresh;
 mod removal;
 mod sessions;
 mod sqlite;
 mod support;
+mod upgrade;

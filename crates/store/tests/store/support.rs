@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tempfile::TempDir;
 use valetkey_model::{
-    Account, AuthMethod, CheckOutcome, EngineId, Entropy, Grant, GrantId, GrantedIntegration, GrantedRepository,
-    Integration, IntegrationId, OwnerScope, Phase, ProjectName, ProviderKind, PushPolicy, RepositorySpec, Session,
-    SessionId, SessionSpec, TokenId, UserId,
+    Account, AuthMethod, CheckOutcome, Details, EngineId, Entropy, Grant, GrantId, GrantedIntegration,
+    GrantedRepository, Integration, IntegrationId, OwnerScope, Phase, ProjectName, ProviderKind, PushPolicy,
+    RepositorySpec, Session, SessionId, SessionSpec, TokenId, UserId,
 };
 use valetkey_store::{DatabaseUrl, Store, TokenRecord};
 
@@ -32,7 +32,7 @@ impl Entropy for Counter {
 pub(crate) struct Database {
     _folder: TempDir,
     pub(crate) url: DatabaseUrl,
-    raw: String,
+    pub(crate) raw: String,
 }
 
 impl Database {
@@ -102,6 +102,8 @@ pub(crate) fn integration(alias: &str) -> Integration {
         updated_at: at(1_000),
         last_checked_at: at(1_000),
         last_used_at: None,
+        details: Details::default(),
+        refresh_expires_at: None,
     }
 }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark starts programs and prints figures")]
 
 mod machine;
+mod searching;
 mod serving;
 mod sessions;
 
@@ -24,6 +25,7 @@ async fn main() -> anyhow::Result<()> {
     sessions::clone_through_the_gateway(&machine, LARGE, 3)?;
     serving::start_and_idle(&machine)?;
     serving::requests(&machine)?;
+    searching::through_us(&machine)?;
     let size = std::fs::metadata(machine::PROGRAM)?.len();
     row("size of the program", &format!("{:.1} MB", size as f64 / 1e6), "≤ 40 MB");
     Ok(())

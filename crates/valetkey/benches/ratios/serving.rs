@@ -12,9 +12,9 @@ use crate::{
     median, timed,
 };
 
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Drop for Server {
@@ -24,9 +24,9 @@ impl Drop for Server {
     }
 }
 
-const TOKEN: &str = "benchmark-administrator-token";
+pub(crate) const TOKEN: &str = "benchmark-administrator-token";
 
-fn serve(machine: &Machine) -> anyhow::Result<(Server, Duration)> {
+pub(crate) fn serve(machine: &Machine) -> anyhow::Result<(Server, Duration)> {
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let start = Instant::now();
     let listen = address.to_string();
@@ -34,7 +34,7 @@ fn serve(machine: &Machine) -> anyhow::Result<(Server, Duration)> {
     let server = Server { child, address };
     while start.elapsed() < Duration::from_secs(10) {
         if let Ok(mut stream) = TcpStream::connect(address) {
-            ensure!(ask(&mut stream, address, "/readyz")? == 200, "not ready");
+            ensure!(ask(&mut stream, address, "/readyz", "Accept: */*")? == 200, "not ready");
             return Ok((server, start.elapsed()));
         }
         std::thread::sleep(Duration::from_micros(200));
@@ -75,15 +75,26 @@ pub(crate) fn requests(machine: &Machine) -> anyhow::Result<()> {
 fn many(address: SocketAddr, path: &str) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
+    let header = format!("Authorization: Bearer {TOKEN}");
     for _ in 0..2000 {
-        ensure!(ask(&mut stream, address, path)? == 200, "{path} was refused");
+        ensure!(ask(&mut stream, address, path, &header)? == 200, "{path} was refused");
     }
     Ok(())
 }
 
 /// One request on a connection that stays open; returns the status.
-fn ask(stream: &mut TcpStream, address: SocketAddr, path: &str) -> anyhow::Result<u16> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n")?;
+fn ask(stream: &mut TcpStream, address: SocketAddr, path: &str, header: &str) -> anyhow::Result<u16> {
+    Ok(ask_for(stream, address, path, header)?.0)
+}
+
+/// The same with the body.
+pub(crate) fn ask_for(
+    stream: &mut TcpStream,
+    address: SocketAddr,
+    path: &str,
+    header: &str,
+) -> anyhow::Result<(u16, Vec<u8>)> {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n{header}\r\n\r\n")?;
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -101,5 +112,5 @@ fn ask(stream: &mut TcpStream, address: SocketAddr, path: &str) -> anyhow::Resul
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(status)
+    Ok((status, body))
 }

@@ -10,7 +10,9 @@ use std::{
 use serde::Serialize;
 use serde_json::json;
 use valetkey_git::{Git, GitError};
-use valetkey_model::Problem;
+use valetkey_model::{Problem, Status};
+use valetkey_providers::ProxySettings;
+use valetkey_store::IntegrationFilter;
 
 use crate::{
     context::Context,
@@ -58,6 +60,7 @@ pub(crate) async fn doctor(context: &Context) -> Result<u8, Problem> {
         data_dir(&settings.data_dir),
         master_key(&settings),
         extra_ca(&settings),
+        proxy(),
         port(&settings),
         agent(&settings),
     ];
@@ -146,7 +149,6 @@ fn master_key(settings: &Settings) -> Finding {
 /// The database and the credentials in it, if there are any and nothing that they need is broken.
 async fn stored(settings: &Settings, before: &[Finding]) -> Vec<Finding> {
     const DATABASE: &str = "database";
-    const CREDENTIALS: &str = "credentials";
     if settings.database_url.file().is_some_and(|file| !file.exists()) {
         return vec![Finding::ok(DATABASE, "is made on the first start")];
     }
@@ -160,18 +162,74 @@ async fn stored(settings: &Settings, before: &[Finding]) -> Vec<Finding> {
             return vec![Finding::fail(DATABASE, problem.detail, remedy)];
         }
     };
-    let broken = foundation.integrations.unopenable().await;
+    let mut findings = vec![Finding::ok(DATABASE, "opens")];
+    let looked = [
+        ("credentials", credentials(&foundation).await),
+        ("provider apps", provider_apps(&foundation).await),
+        ("integrations", integrations(&foundation).await),
+    ];
     foundation.store.close().await;
-    let credentials = match broken {
-        Ok(broken) if broken.is_empty() => Finding::ok(CREDENTIALS, "all open"),
-        Ok(broken) => {
-            let ids: Vec<&str> = broken.iter().map(valetkey_model::IntegrationId::as_str).collect();
-            let detail = format!("{} don't open: {}", broken.len(), ids.join(", "));
-            Finding::fail(CREDENTIALS, detail, "Restore the master key file, or connect these accounts again.")
-        }
-        Err(problem) => Finding::fail(CREDENTIALS, problem.detail, "See the log above for the cause."),
-    };
-    vec![Finding::ok(DATABASE, "opens"), credentials]
+    for (check, found) in looked {
+        let failed = |problem: Problem| vec![Finding::fail(check, problem.detail, "See the log above for the cause.")];
+        findings.extend(found.unwrap_or_else(failed));
+    }
+    findings
+}
+
+/// Whether everything sealed opens with the master key at hand, the secrets of provider apps included.
+async fn credentials(foundation: &Foundation) -> Result<Vec<Finding>, Problem> {
+    const CHECK: &str = "credentials";
+    let broken = foundation.integrations.unopenable().await?;
+    if broken.is_empty() {
+        return Ok(vec![Finding::ok(CHECK, "all open")]);
+    }
+    let detail = format!("{} don't open: {}", broken.len(), broken.join(", "));
+    let remedy = "Restore the master key file, or connect these accounts and register these apps again.";
+    Ok(vec![Finding::fail(CHECK, detail, remedy)])
+}
+
+/// Whether the secrets of the settings file's apps are where it says.
+async fn provider_apps(foundation: &Foundation) -> Result<Vec<Finding>, Problem> {
+    const CHECK: &str = "provider apps";
+    if let Err(problem) = foundation.read_apps() {
+        return Ok(vec![Finding::fail(CHECK, problem.detail, "The server does not start so; see [[provider_app]].")]);
+    }
+    let (in_file, stored) =
+        (foundation.settings.provider_apps.len(), foundation.integrations.registered_apps().await?.len());
+    Ok(vec![Finding::ok(CHECK, format!("{stored} registered, {in_file} in the settings file"))])
+}
+
+/// The integrations that need a person, now or soon. No provider is asked.
+async fn integrations(foundation: &Foundation) -> Result<Vec<Finding>, Problem> {
+    const CHECK: &str = "integrations";
+    let all = foundation.store.integrations(IntegrationFilter::default()).await?;
+    let mut findings = Vec::new();
+    for it in &all {
+        let (status, reason) = it.status(wiring::now());
+        let remedy = match status {
+            Status::Connected => continue,
+            Status::Expiring | Status::Disconnected | Status::InsufficientScope => {
+                format!("Connect it again: {}", it.provider.connect_command(&it.instance_url))
+            }
+            Status::Unreachable => "It is asked again by itself while the server runs.".to_owned(),
+        };
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        findings.push(Finding::warn(CHECK, format!("'{}' is {}{reason}", it.alias, status.as_str()), remedy));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(CHECK, format!("{} connected", all.len())));
+    }
+    Ok(findings)
+}
+
+/// The way out. With a proxy, what a name leads to is the proxy's to decide.
+fn proxy() -> Finding {
+    const CHECK: &str = "proxy";
+    match ProxySettings::from_environment(|name| std::env::var(name).ok()) {
+        Ok(None) => Finding::ok(CHECK, "none; providers are called directly"),
+        Ok(Some(_)) => Finding::ok(CHECK, "providers are called through that of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"),
+        Err(error) => Finding::fail(CHECK, error.to_string(), "Correct the variable, or unset it."),
+    }
 }
 
 fn extra_ca(settings: &Settings) -> Finding {

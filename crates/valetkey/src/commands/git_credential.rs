@@ -2,7 +2,8 @@ use std::io::{self, Read as _};
 
 use valetkey_git::credential::{CredentialError, Request, Response};
 use valetkey_integrations::GitCredential;
-use valetkey_model::{Problem, ProblemCode, ProjectName, UserId};
+use valetkey_model::{InstanceUrl, Problem, ProblemCode, ProjectName, UserId};
+use valetkey_providers::GitAuth;
 
 use crate::{
     cli::{CredentialOperation, GitCredentialArgs},
@@ -36,20 +37,26 @@ async fn get(context: &Context) -> Result<(), Problem> {
     let found = foundation.integrations.credential_for(&owner, &project, &instance, account).await;
     foundation.store.close().await;
     match found {
-        Ok(credential) => output::say(&encoded(&credential).map_err(|e| refused(&e))?),
+        Ok(found) if found.auth == GitAuth::Bearer && !request.can("authtype") => Err(needs_bearer(&instance)),
+        Ok(found) => output::say(&encoded(&found).map_err(|e| refused(&e))?),
         Err(problem) if problem.code == ProblemCode::IntegrationMissing => Ok(()),
         Err(problem) => Err(problem),
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "git asked for the credential, to put it on its requests to that host")]
-fn encoded(credential: &GitCredential) -> Result<String, CredentialError> {
-    let response = Response {
-        username: credential.git_user,
-        password: credential.token.expose(),
-        password_expiry_utc: credential.expires_at.map(jiff::Timestamp::as_second),
+fn encoded(found: &GitCredential) -> Result<String, CredentialError> {
+    let username = match &found.auth {
+        GitAuth::Basic { user } => Some(user.as_str()),
+        GitAuth::Bearer => None,
     };
-    response.encode()
+    let password_expiry_utc = found.expires_at.map(jiff::Timestamp::as_second);
+    Response { username, password: found.credential.token.expose(), password_expiry_utc }.encode()
+}
+
+fn needs_bearer(instance: &InstanceUrl) -> Problem {
+    let detail = format!("{instance} takes this token as a bearer token only, which this git can't send.");
+    Problem::new(ProblemCode::IntegrationUnusable, detail).remedy("Use git 2.46 or newer, or `valetkey run`.")
 }
 
 fn refused(error: &dyn std::error::Error) -> Problem {

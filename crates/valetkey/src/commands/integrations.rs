@@ -1,11 +1,13 @@
 use std::io;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use valetkey_model::{IntegrationRef, IntegrationView, Problem, RepoUrl, Status};
+use valetkey_model::{IntegrationRef, IntegrationView, Problem, ProblemCode, RepoUrl};
 use valetkey_seal::Secret;
 
-use super::{typed, typed_all, with_client};
+use super::{
+    integration_view::{describe, end_of},
+    typed, typed_all, with_client,
+};
 use crate::{
     cli::IntegrationsCommand,
     client::{Client, percent_encoded},
@@ -18,23 +20,15 @@ const BASE: &str = "/api/v1/integrations";
 
 /// Looks after what is connected.
 pub(crate) async fn integrations(context: &Context, command: Option<IntegrationsCommand>) -> Result<(), Problem> {
-    // Asked for before the data directory is opened: a person may take long.
-    let new_token = match &command {
-        Some(IntegrationsCommand::Rotate { token_stdin, .. }) => {
-            let token = token_input::read(*token_stdin, "New personal access token")?;
-            context.hide(&token);
-            Some(renewal(&token))
-        }
-        _ => None,
-    };
-    with_client(context, async |client| match command.unwrap_or(IntegrationsCommand::List) {
-        IntegrationsCommand::List => list(context, client).await,
+    let command = command.unwrap_or(IntegrationsCommand::List);
+    if let IntegrationsCommand::Rotate { integration, token_stdin } = &command {
+        return rotate(context, integration, *token_stdin).await;
+    }
+    with_client(context, async |client| match command {
+        IntegrationsCommand::List | IntegrationsCommand::Rotate { .. } => list(context, client).await,
         IntegrationsCommand::Show { integration } => show(context, client, &integration).await,
         IntegrationsCommand::Test { integration } => {
             print_one(context, &client.post(&action(&integration, "test"), &json!({})).await?)
-        }
-        IntegrationsCommand::Rotate { integration, .. } => {
-            print_one(context, &client.post(&action(&integration, "rotate"), &new_token).await?)
         }
         IntegrationsCommand::Disconnect { integration, now } => disconnect(context, client, &integration, now).await,
         IntegrationsCommand::Default { integration, unset } => {
@@ -52,6 +46,32 @@ pub(crate) async fn integrations(context: &Context, command: Option<Integrations
         }
     })
     .await
+}
+
+/// Has the provider make a new token, or takes the one that a person made. A person is asked while nothing is held open:
+/// they may take long.
+async fn rotate(context: &Context, integration: &IntegrationRef, token_stdin: bool) -> Result<(), Problem> {
+    let path = action(integration, "rotate");
+    let replace = async |body: Value| with_client(context, async |client| client.post(&path, &body).await).await;
+    let rotated: Value = if token_stdin {
+        replace(given(context, true)?).await?
+    } else {
+        match replace(json!({})).await {
+            Err(by_hand) if by_hand.code == ProblemCode::Conflict && token_input::can_ask() => {
+                output::note(&by_hand.detail);
+                by_hand.remediation.iter().for_each(|remedy| output::note(remedy));
+                replace(given(context, false)?).await?
+            }
+            answer => answer?,
+        }
+    };
+    print_one(context, &rotated)
+}
+
+fn given(context: &Context, from_stdin: bool) -> Result<Value, Problem> {
+    let token = token_input::read(from_stdin, "New token")?;
+    context.hide(&token);
+    Ok(renewal(&token))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the token is put on the request that hands it over")]
@@ -122,9 +142,25 @@ async fn disconnect(
                 "Disconnected {who}. {sessions} running session(s) keep its credential to their end; then it is erased."
             )
         } else {
-            format!("Disconnected {who}. Its credential is erased.")
+            format!("Disconnected {who}. Its credential is erased here{}", at_the_provider(&view, &answer))
         }
     })
+}
+
+/// What became of a credential there, as the end of a sentence and what to do.
+fn at_the_provider(view: &IntegrationView, answer: &Value) -> String {
+    let provider = view.provider;
+    let page = output::one_line(answer["page"].as_str().unwrap_or_default());
+    match answer["revoked"].as_str() {
+        Some("yes") => format!(", and {provider} has revoked it."),
+        Some("not_known") => format!("; {provider} did not know it any more."),
+        Some("not_offered") => format!(". {provider} revokes none for others: delete it at {page}"),
+        Some("failed") => {
+            let why = output::one_line(answer["problem"]["detail"].as_str().unwrap_or_default());
+            format!(", but it may still work at {provider}: {why}\nDelete it at {page}")
+        }
+        _ => ".".to_owned(),
+    }
 }
 
 fn print_one(context: &Context, found: &Value) -> Result<(), Problem> {
@@ -142,49 +178,4 @@ fn print_resolved(context: &Context, repository: &RepoUrl, found: &Value) -> Res
             ("because", found["reason"].as_str().map(str::to_owned)),
         ])
     })
-}
-
-fn describe(view: &IntegrationView) -> String {
-    let now = wiring::now();
-    let name = view.account.name.as_ref().filter(|name| **name != view.account.username);
-    let status = style_of(view.status)(Style::of(&io::stdout()), view.status.as_str());
-    let scope = view.project.as_ref().map_or_else(|| view.scope.clone(), |p| format!("{} ({p})", view.scope));
-    let known = |scopes: &[String]| if scopes.is_empty() { None } else { Some(scopes.join(", ")) };
-    let head = format!("{:13} {status}", "status:");
-    let rest = output::fields([
-        ("reason", view.status_reason.clone()),
-        ("name", Some(view.alias.to_string())),
-        ("provider", Some(view.provider.to_string())),
-        ("instance", Some(view.instance_url.to_string())),
-        ("account", Some(view.account.username.clone())),
-        ("person", name.cloned()),
-        ("scopes", known(&view.granted_scopes)),
-        ("expires", Some(end_of(view, now))),
-        ("for", Some(scope)),
-        ("default", view.is_default.then(|| "yes".to_owned())),
-        ("checked", Some(output::when(view.last_checked_at, now))),
-        ("last used", Some(view.last_used_at.map_or_else(|| "never".to_owned(), |at| output::when(at, now)))),
-        ("id", Some(view.id.to_string())),
-    ]);
-    format!("{head}\n{rest}")
-}
-
-fn style_of(status: Status) -> fn(Style, &str) -> String {
-    match status {
-        Status::Connected => Style::green,
-        Status::Expiring | Status::Unreachable => Style::yellow,
-        Status::InsufficientScope | Status::Disconnected => Style::red,
-    }
-}
-
-/// When its credential ends, in words.
-pub(super) fn end_of(view: &IntegrationView, now: Timestamp) -> String {
-    match view.expires_at {
-        Some(end) if end <= now => format!("expired on {}", output::day(end)),
-        Some(end) => {
-            let (day, when) = (output::day(end), output::when(end, now));
-            if day == when { day } else { format!("{day} ({when})") }
-        }
-        None => "no end".to_owned(),
-    }
 }

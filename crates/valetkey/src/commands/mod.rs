@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod follow;
 mod git_credential;
+mod integration_view;
 mod integrations;
 mod keys;
 mod projects;

@@ -9,6 +9,7 @@ use crate::{
     output,
     settings::Layer,
     signals::Interrupts,
+    upkeep::Upkeep,
     wiring::{self, Foundation, House},
 };
 
@@ -24,6 +25,7 @@ pub(crate) async fn serve(context: &Context, args: ServeArgs) -> Result<(), Prob
     let mut interrupts = Interrupts::catch()?;
     let (listener, address) = listen(settings.listen).await?;
     let foundation = Foundation::lay(settings).await?;
+    foundation.fix_apps().await?;
     let first = foundation.store.first_start(wiring::now()).await?;
     let house = House::build(foundation, address).await?;
 
@@ -63,6 +65,7 @@ pub(super) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAd
 pub(super) struct Serving {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    upkeep: Upkeep,
 }
 
 impl Serving {
@@ -70,13 +73,14 @@ impl Serving {
         let (stop, stopped) = oneshot::channel();
         let router = valetkey_server::router(house.app.clone());
         let task = tokio::spawn(valetkey_server::serve(listener, router, ended(stopped)));
-        Self { stop, task }
+        Self { stop, task, upkeep: Upkeep::start(&house.foundation) }
     }
 
     /// Takes no more connections, stops the sessions, ends the event streams and lets busy requests end.
     pub(super) async fn stop(self, house: &House) {
         // An error means that the server has ended already.
         let _ = self.stop.send(());
+        self.upkeep.stop();
         house.engine.shut_down(SESSIONS_STOP_WITHIN).await;
         house.app.close_streams();
         let _ = timeout(REQUESTS_END_WITHIN, self.task).await;

@@ -3,7 +3,10 @@
 mod canary;
 mod commands;
 mod connect;
+mod consent;
 mod git_credential;
+mod real_gitea;
 mod run;
 mod server;
+mod settings_file;
 mod support;

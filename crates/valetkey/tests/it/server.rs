@@ -11,14 +11,14 @@ use valetkey_twins::Forge;
 use crate::support::{EDITS, PATIENCE, Person, agent_of, is_alive, signal, until};
 
 /// A running `valetkey serve`.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
-    async fn start(person: &Person) -> Self {
+    pub(crate) async fn start(person: &Person) -> Self {
         let mut child = person.command(["serve", "--listen", "127.0.0.1:0"]).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap_or_default();
@@ -27,7 +27,7 @@ impl Server {
     }
 
     /// Asks it to end; the answer is its exit code.
-    async fn end(&mut self) -> Option<i32> {
+    pub(crate) async fn end(&mut self) -> Option<i32> {
         signal(&self.child, Signal::TERM);
         // Its own bound is 15 s.
         timeout(Duration::from_secs(20), self.child.wait()).await.expect("it ends in time").unwrap().code()
@@ -35,7 +35,7 @@ impl Server {
 }
 
 /// The person, now with a token of the server's, and naming it in every command.
-async fn signed_in(mut person: Person, server: &Server) -> Person {
+pub(crate) async fn signed_in(mut person: Person, server: &Server) -> Person {
     let made = person.run(&["tokens", "create", "--name", "ci", "--expires", "1h"]).await.ok();
     person.set("VALETKEY_TOKEN", made.stdout.trim());
     person.set("VALETKEY_SERVER", &server.url);

@@ -76,6 +76,11 @@ impl Person {
         self.variables.push((name.to_owned(), value.into()));
     }
 
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        let found = self.variables.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).expect("it was set")
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }

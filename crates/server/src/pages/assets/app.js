@@ -32,6 +32,7 @@ document.addEventListener("DOMContentLoaded", () => {
   repositoryRows();
   liveParts();
   sessionLog();
+  waiting();
   setInterval(() => clocks(document), 1000);
 });
 
@@ -65,7 +66,7 @@ function fresh(part) {
     time.title = new Date(time.dateTime).toLocaleString() + " (" + time.title + ")";
   }
   for (const input of part.querySelectorAll("[data-instance]")) {
-    const link = input.form.querySelector("[data-token-path]");
+    const link = (input.closest("section") ?? input.form).querySelector("[data-token-path]");
     const point = () => {
       let base = input.dataset.instance;
       try {
@@ -74,10 +75,23 @@ function fresh(part) {
       } catch {
         // Not an address yet.
       }
-      if (link) link.href = base + link.dataset.tokenPath;
+      if (!link) return;
+      link.hidden = !base;
+      if (base) link.href = base + link.dataset.tokenPath;
     };
     input.addEventListener("input", point);
     point();
+  }
+  for (const button of part.querySelectorAll("[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+        button.textContent = "Copied";
+      } catch {
+        // It can still be copied by hand.
+      }
+    });
   }
 }
 
@@ -121,7 +135,10 @@ function dialogs() {
     event.preventDefault();
     try {
       const panel = (await fetchPage(link.href)).querySelector("[data-panel]");
-      showDialog(document.importNode(panel, true), link);
+      const fetched = document.importNode(panel, true);
+      const open = link.closest("dialog");
+      if (open) fillDialog(open, fetched);
+      else showDialog(fetched, link);
     } catch {
       location.href = link.href;
     }
@@ -131,9 +148,6 @@ function dialogs() {
 function showDialog(panel, opener) {
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-labelledby", "dialog-heading");
-  panel.removeAttribute("aria-labelledby");
-  panel.querySelector("h1").id = "dialog-heading";
-  dialog.append(panel);
   document.body.append(dialog);
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-close]")) {
@@ -145,9 +159,16 @@ function showDialog(panel, opener) {
     dialog.remove();
     opener.focus();
   });
-  fresh(panel);
   dialog.showModal();
-  (panel.querySelector("[autofocus], [data-first], input:not([type=hidden])") || dialog).focus();
+  fillDialog(dialog, panel);
+}
+
+function fillDialog(dialog, panel) {
+  panel.removeAttribute("aria-labelledby");
+  panel.querySelector("h1").id = "dialog-heading";
+  dialog.replaceChildren(panel);
+  fresh(panel);
+  (panel.querySelector("[autofocus], [data-first], input:not([type=hidden])") || panel.querySelector("a, button")).focus();
 }
 
 // A form is sent once; its button says that something happens.
@@ -229,6 +250,23 @@ function liveParts() {
     }
   };
   const timer = setInterval(again, Number(part.dataset.live) * 1000);
+}
+
+// A page that waits for something elsewhere looks again, also while it is hidden: people are on the provider's page then.
+function waiting() {
+  const part = document.querySelector("[data-wait]");
+  if (!part) return;
+  const timer = setInterval(async () => {
+    try {
+      const response = await fetch(location.href, { headers: { accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (!response.ok || page.querySelector("[data-wait]")) return;
+      clearInterval(timer);
+      location.assign(response.url);
+    } catch {
+      // The next turn may do better.
+    }
+  }, Number(part.dataset.wait) * 1000);
 }
 
 // Output for terminals as lines of styled text: what `ansi.rs` does, for what comes live.

@@ -1,6 +1,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
-use valetkey_model::{Integration, Status};
+use valetkey_model::{
+    AuthMethod, Installation, InstallationState, Integration, OwnerScope, ProviderKind, Site, Status,
+};
+use valetkey_providers::provider;
 
 use crate::pages::words::{Badge, Moment, until};
 
@@ -10,44 +13,86 @@ pub(super) struct Card {
     id: String,
     alias: String,
     is_default: bool,
+    level: Option<String>,
     username: String,
     person: Option<String>,
     host: String,
     instance: String,
+    version: Option<String>,
+    team: Option<String>,
+    method: String,
     status: Badge,
     reason: Option<String>,
     advice: Option<&'static str>,
-    token_wanted: bool,
+    fix: Fix,
+    fix_wanted: bool,
+    sites: Vec<Site>,
     scopes: Vec<String>,
+    withheld: Vec<String>,
+    notes: Vec<String>,
+    installations: Vec<InstallationView>,
+    install_page: Option<String>,
     expiry: Expiry,
     checked: Moment,
     used: Option<Moment>,
 }
 
-/// When a token ends.
+/// When a credential ends.
 #[derive(Debug, Serialize)]
 struct Expiry {
+    label: &'static str,
     day: Option<Moment>,
     words: String,
 }
 
+/// An account on which an app is installed.
+#[derive(Debug, Serialize)]
+struct InstallationView {
+    account: String,
+    state: Badge,
+    reach: String,
+    repositories: Vec<String>,
+    advice: Option<&'static str>,
+}
+
+/// The way to a credential that works: what the button says, and where it leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(in crate::pages) struct Fix {
+    word: &'static str,
+    href: String,
+    dialog: bool,
+}
+
 impl Card {
-    pub(super) fn new(integration: Integration, now: Timestamp) -> Self {
+    /// `install_page` is where the app by which it was connected is installed on more accounts.
+    pub(super) fn new(integration: Integration, install_page: Option<String>, now: Timestamp) -> Self {
         let (status, reason) = integration.status(now);
+        let (expiry, fix) = (Expiry::new(&integration, now), Fix::of(&integration));
+        let (method, details) = (integration.auth_method, integration.details);
         Self {
             id: integration.id.to_string(),
             alias: integration.alias.to_string(),
             is_default: integration.is_default,
+            level: level(&integration.scope),
             username: integration.account.username,
             person: integration.account.name,
             host: integration.instance_url.authority(),
             instance: integration.instance_url.to_string(),
+            version: details.version,
+            team: details.team,
+            method: method_words(integration.provider, method),
             status: status.into(),
             reason,
-            advice: advice(status),
-            token_wanted: matches!(status, Status::Disconnected | Status::InsufficientScope | Status::Expiring),
+            advice: advice(status, method),
+            fix,
+            fix_wanted: matches!(status, Status::Disconnected | Status::InsufficientScope | Status::Expiring),
+            sites: details.sites,
             scopes: integration.granted_scopes,
-            expiry: Expiry::new(integration.expires_at, now),
+            withheld: details.withheld_scopes,
+            notes: details.notes,
+            installations: details.installations.into_iter().map(InstallationView::new).collect(),
+            install_page: install_page.filter(|_| method == AuthMethod::App),
+            expiry,
             checked: Moment::past(now, integration.last_checked_at),
             used: integration.last_used_at.map(|at| Moment::past(now, at)),
         }
@@ -55,123 +100,131 @@ impl Card {
 }
 
 impl Expiry {
-    fn new(end: Option<Timestamp>, now: Timestamp) -> Self {
-        match end {
-            None => Self { day: None, words: "No end announced".to_owned() },
-            Some(end) if end <= now => {
-                Self { day: Some(Moment::day(end)), words: format!("expired {}", until(now, end)) }
+    fn new(integration: &Integration, now: Timestamp) -> Self {
+        let consented = by_consent(integration.auth_method);
+        let label = if consented { "Consent ends" } else { "Token ends" };
+        let (day, words) = match integration.ends_at() {
+            None if consented => {
+                return Self { label: "Valid", day: None, words: "until you connect again".to_owned() };
             }
-            Some(end) => Self { day: Some(Moment::day(end)), words: until(now, end) },
-        }
+            None => (None, "No end announced".to_owned()),
+            Some(end) if end <= now => (Some(Moment::day(end)), format!("expired {}", until(now, end))),
+            Some(end) => (Some(Moment::day(end)), until(now, end)),
+        };
+        Self { label, day, words }
     }
 }
 
-/// Whether somebody should look at it.
-pub(in crate::pages) fn in_trouble(integration: &Integration, now: Timestamp) -> Option<(Badge, String)> {
+impl InstallationView {
+    fn new(installation: Installation) -> Self {
+        let Installation { account, state, all_repositories, repositories, .. } = installation;
+        let count = i64::try_from(repositories.len()).unwrap_or(i64::MAX);
+        let reach = match (all_repositories, count) {
+            (true, _) => "all repositories".to_owned(),
+            (false, 0) => "chosen repositories".to_owned(),
+            (false, 1) => "1 repository".to_owned(),
+            (false, _) => format!("{count} repositories"),
+        };
+        let advice = match state {
+            InstallationState::Active => None,
+            InstallationState::Suspended => Some("An owner of the account resumes it in its settings."),
+            InstallationState::PendingApproval => Some("An owner of the organisation has to approve it."),
+            InstallationState::Removed => Some("Install the app again to reach its repositories."),
+        };
+        let repositories = if all_repositories { Vec::new() } else { repositories };
+        Self { account, state: state.into(), reach, repositories, advice }
+    }
+}
+
+impl Fix {
+    pub(super) fn of(integration: &Integration) -> Self {
+        let id = &integration.id;
+        if by_consent(integration.auth_method) {
+            let (slug, method) = (integration.provider.slug(), integration.auth_method.as_str());
+            let href = format!("/integrations/connect/{slug}?method={method}&reconnect={id}");
+            return Self { word: "Connect again", href, dialog: true };
+        }
+        Self { word: "Replace token", href: format!("/integrations/{id}/token"), dialog: true }
+    }
+
+    pub(super) fn href(&self) -> &str {
+        &self.href
+    }
+}
+
+/// What somebody should look at.
+#[derive(Debug, Serialize)]
+pub(in crate::pages) struct Trouble {
+    id: String,
+    alias: String,
+    provider: &'static str,
+    status: Badge,
+    reason: String,
+    fix: Fix,
+}
+
+/// Whether somebody should look at an integration, and what they could do.
+pub(in crate::pages) fn in_trouble(integration: &Integration, now: Timestamp) -> Option<Trouble> {
     let (status, reason) = integration.status(now);
-    let reason = reason.unwrap_or_default();
-    (status != Status::Connected).then(|| (status.into(), reason))
+    let fix = match status {
+        Status::Connected => return None,
+        // Another credential would not help.
+        Status::Unreachable => {
+            Fix { word: "Look at it", href: format!("/integrations#{}", integration.id), dialog: false }
+        }
+        Status::Expiring | Status::InsufficientScope | Status::Disconnected => Fix::of(integration),
+    };
+    Some(Trouble {
+        id: integration.id.to_string(),
+        alias: integration.alias.to_string(),
+        provider: integration.provider.name(),
+        status: status.into(),
+        reason: reason.unwrap_or_default(),
+        fix,
+    })
+}
+
+/// Whether a person consents at the provider, instead of putting in a secret.
+pub(in crate::pages) fn by_consent(method: AuthMethod) -> bool {
+    matches!(method, AuthMethod::OAuth | AuthMethod::App)
+}
+
+/// Who may use it, where that is not simply its owner.
+fn level(scope: &OwnerScope) -> Option<String> {
+    match scope {
+        OwnerScope::UserGlobal => None,
+        OwnerScope::User(project) => Some(format!("you, in {project}")),
+        OwnerScope::Project(project) => Some(format!("everybody in {project}")),
+    }
+}
+
+/// How it was connected.
+fn method_words(kind: ProviderKind, method: AuthMethod) -> String {
+    match method {
+        AuthMethod::OAuth => "Consent in the browser".to_owned(),
+        _ => provider(kind).catalogue().method(method).map_or_else(|| "Token".to_owned(), |known| known.label.clone()),
+    }
 }
 
 /// What to do about a status.
-fn advice(status: Status) -> Option<&'static str> {
-    match status {
-        Status::Connected => None,
-        Status::Expiring => {
-            Some("Create a new token and put it in before this one ends; running sessions are not disturbed.")
+fn advice(status: Status, method: AuthMethod) -> Option<&'static str> {
+    Some(match (status, method) {
+        (Status::Connected, _) => return None,
+        (Status::Unreachable, _) => "What was last known still stands. Test again when the provider answers.",
+        (Status::Expiring, AuthMethod::OAuth | AuthMethod::App) => {
+            "Connect again before then; running sessions are not disturbed."
         }
-        Status::InsufficientScope => Some("Create a token with the missing scopes and replace this one."),
-        Status::Disconnected => Some("Sessions can't use it. Create a new token and replace this one."),
-        Status::Unreachable => Some("What was last known still stands. Test again when the provider answers."),
-    }
+        (Status::Expiring, _) => {
+            "Create a new token and put it in before this one ends; running sessions are not disturbed."
+        }
+        (Status::InsufficientScope, AuthMethod::OAuth) => "Connect again, and allow what is missing.",
+        (Status::InsufficientScope, AuthMethod::App) => "An owner of the account grants the app what is missing.",
+        (Status::InsufficientScope, _) => "Create a token with the missing scopes and replace this one.",
+        (Status::Disconnected, AuthMethod::OAuth | AuthMethod::App) => "Sessions can't use it. Connect again.",
+        (Status::Disconnected, _) => "Sessions can't use it. Create a new token and replace this one.",
+    })
 }
 
 #[cfg(test)]
-pub(in crate::pages) mod tests {
-    use jiff::SignedDuration;
-    use valetkey_model::{Account, AuthMethod, CheckOutcome, OwnerScope, ProblemCode, ProviderKind, UserId};
-
-    use super::*;
-
-    pub(in crate::pages) fn now() -> Timestamp {
-        "2026-11-21T09:30:00Z".parse().unwrap()
-    }
-
-    /// A healthy integration.
-    pub(in crate::pages) fn integration(n: u8, provider: ProviderKind) -> Integration {
-        let ago = |seconds| now() - SignedDuration::from_secs(seconds);
-        Integration {
-            id: format!("018f0000-0000-7000-8000-0000000000{n:02}").parse().unwrap(),
-            provider,
-            scope: OwnerScope::UserGlobal,
-            owner: UserId::admin(),
-            alias: format!("john@{}.com", provider.slug()).parse().unwrap(),
-            instance_url: provider.default_instance(),
-            account: Account {
-                id: "7".into(),
-                username: "john".into(),
-                name: Some("John Doe".into()),
-                email: Some("john@example.test".into()),
-            },
-            auth_method: AuthMethod::Pat,
-            granted_scopes: vec!["api".into(), "read_user".into()],
-            expires_at: Some(now() + SignedDuration::from_hours(71 * 24)),
-            outcome: CheckOutcome::Connected,
-            unreachable: None,
-            is_default: true,
-            generation: 1,
-            removing: false,
-            created_at: ago(900_000),
-            updated_at: ago(900_000),
-            last_checked_at: ago(190),
-            last_used_at: Some(ago(7_300)),
-        }
-    }
-
-    pub(in crate::pages) fn revoked(n: u8) -> Integration {
-        let reason = "Authentication failed: the GitLab token was revoked.".to_owned();
-        Integration {
-            alias: "Release bot".parse().unwrap(),
-            instance_url: "https://gitlab.example.com:8443".parse().unwrap(),
-            outcome: CheckOutcome::Disconnected { code: ProblemCode::TokenRevoked, reason },
-            is_default: false,
-            last_used_at: None,
-            expires_at: None,
-            ..integration(n, ProviderKind::GitLab)
-        }
-    }
-
-    fn json(integration: Integration) -> serde_json::Value {
-        serde_json::to_value(Card::new(integration, now())).unwrap()
-    }
-
-    #[test]
-    fn a_healthy_card_asks_for_nothing() {
-        let card = json(integration(1, ProviderKind::GitLab));
-        assert_eq!(card["status"]["word"], "Connected");
-        assert_eq!(card["reason"], serde_json::Value::Null);
-        assert_eq!(card["advice"], serde_json::Value::Null);
-        assert_eq!(card["expiry"]["words"], "in 2 months");
-        assert_eq!(card["checked"]["words"], "3 min ago");
-        assert!(in_trouble(&integration(1, ProviderKind::GitLab), now()).is_none());
-    }
-
-    #[test]
-    fn a_sick_card_says_why_and_what_to_do() {
-        let card = json(revoked(1));
-        assert_eq!(card["status"]["word"], "Disconnected");
-        assert_eq!(card["reason"], "Authentication failed: the GitLab token was revoked.");
-        assert!(card["advice"].as_str().unwrap().contains("new token"));
-        assert_eq!(card["expiry"]["words"], "No end announced");
-        assert!(in_trouble(&revoked(1), now()).is_some());
-    }
-
-    #[test]
-    fn what_has_expired_says_since_when() {
-        let mut expired = integration(1, ProviderKind::GitHub);
-        expired.expires_at = Some(now() - SignedDuration::from_hours(72));
-        let card = json(expired);
-        assert_eq!(card["status"]["word"], "Disconnected");
-        assert_eq!(card["expiry"]["words"], "expired 3 days ago");
-    }
-}
+#[path = "card_tests.rs"]
+pub(in crate::pages) mod tests;

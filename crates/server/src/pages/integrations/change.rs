@@ -1,13 +1,11 @@
-//! Testing, renaming, replacing the token, marking as default.
+//! Testing, renaming, marking as default.
 
 use axum::{
     extract::State,
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Serialize;
-use valetkey_model::{Alias, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode};
-use valetkey_providers::provider;
-use valetkey_seal::Secret;
+use valetkey_model::{Alias, IntegrationId, IntegrationRef, Problem, ProblemCode};
 
 use super::{back, connect::sentence, named};
 use crate::{
@@ -77,58 +75,6 @@ pub(super) async fn rename(
     Ok(Page::new(frame(&app, &caller, "Rename"), view).with_status(refused(&problem)).into_response())
 }
 
-#[derive(Debug, Serialize)]
-struct TokenView {
-    id: String,
-    alias: String,
-    provider: &'static str,
-    username: String,
-    host: String,
-    token_page: String,
-    problem: Option<ProblemView>,
-}
-
-impl View for TokenView {
-    const TEMPLATE: &'static str = "token.html";
-}
-
-impl TokenView {
-    fn new(integration: &Integration, problem: Option<&Problem>) -> Self {
-        Self {
-            id: integration.id.to_string(),
-            alias: integration.alias.to_string(),
-            provider: integration.provider.name(),
-            username: integration.account.username.clone(),
-            host: integration.instance_url.authority(),
-            token_page: provider(integration.provider).token_page(&integration.instance_url),
-            problem: problem.map(ProblemView::from),
-        }
-    }
-}
-
-pub(super) async fn show_token(State(app): State<App>, caller: Caller, Id(id): Id<IntegrationId>) -> Answer<Response> {
-    let view = TokenView::new(&named(&app, &caller, &id).await?, None);
-    Ok(Page::new(frame(&app, &caller, "Replace token"), view).into_response())
-}
-
-pub(super) async fn replace_token(
-    State(app): State<App>,
-    caller: Caller,
-    Id(id): Id<IntegrationId>,
-    form: Form,
-) -> Answer<Response> {
-    let known = named(&app, &caller, &id).await?;
-    let token = Secret::new(form.get("token").to_owned());
-    match app.integrations.rotate(&caller.user, &IntegrationRef::Id(id), &token).await {
-        Ok(_) => Ok(back("replaced").into_response()),
-        Err(problem) if problem.code == ProblemCode::Internal => Err(problem.into()),
-        Err(problem) => {
-            let page = Page::new(frame(&app, &caller, "Replace token"), TokenView::new(&known, Some(&problem)));
-            Ok(page.with_status(refused(&problem)).into_response())
-        }
-    }
-}
-
 fn frame(app: &App, caller: &Caller, title: &str) -> Frame {
     Frame::new(app, caller, Section::Integrations, title)
 }
@@ -139,20 +85,12 @@ pub(super) mod tests {
     use crate::pages::render::tests::html;
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
-        let refusal = Problem::new(ProblemCode::TokenExpired, "Authentication failed: the GitLab token has expired.")
-            .remedy("Create a new token, then reconnect.");
         let rename = RenameView {
             id: revoked(2).id.to_string(),
             alias: "Release bot".into(),
             value: "Work".into(),
             problem: Some((&Problem::new(ProblemCode::Conflict, "This alias is in use.")).into()),
         };
-        vec![("token", html(TokenView::new(&revoked(2), Some(&refusal)))), ("rename", html(rename))]
-    }
-
-    #[test]
-    fn the_link_leads_to_the_instance_of_the_account() {
-        let page = html(TokenView::new(&revoked(2), None));
-        assert!(page.contains("gitlab.example.com:8443"), "{page}");
+        vec![("rename", html(rename))]
     }
 }

@@ -2,19 +2,20 @@
 
 use axum::{
     extract::State,
-    response::{IntoResponse, Redirect},
+    response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use valetkey_integrations::Disconnected;
-use valetkey_model::{Integration, IntegrationId, IntegrationRef, Session};
+use valetkey_integrations::{Disconnected, RevokedAtProvider};
+use valetkey_model::{AuthMethod, Integration, IntegrationId, IntegrationRef, Session};
+use valetkey_providers::provider;
 
-use super::{back, named};
+use super::{back, card::by_consent, named};
 use crate::{
     App,
     auth::Caller,
     extract::Id,
     pages::{
-        form::Form,
+        form::{Form, ProblemView},
         frame::{Frame, Section},
         render::{Page, View},
         words::{Badge, title},
@@ -29,6 +30,10 @@ struct DisconnectView {
     provider: &'static str,
     username: String,
     host: String,
+    /// What is erased, for people.
+    what: &'static str,
+    /// Whether the provider surely can revoke it.
+    revocable: bool,
     sessions: Vec<Holder>,
 }
 
@@ -57,6 +62,8 @@ impl DisconnectView {
             provider: integration.provider.name(),
             username: integration.account.username.clone(),
             host: integration.instance_url.authority(),
+            what: what(integration.auth_method),
+            revocable: by_consent(integration.auth_method) && has_revocation(integration),
             sessions: sessions.iter().map(holder).collect(),
         }
     }
@@ -81,17 +88,57 @@ pub(super) async fn disconnect(
     caller: Caller,
     Id(id): Id<IntegrationId>,
     form: Form,
-) -> Answer<Redirect> {
+) -> Answer<Response> {
     let now = form.get("now") == "true";
-    Ok(match app.integrations.disconnect(&caller.user, &IntegrationRef::Id(id), now).await? {
-        Disconnected::Erased => back("disconnected"),
-        Disconnected::UntilSessionsEnd(_) => back("leaving"),
-    })
+    let known = named(&app, &caller, &id).await?;
+    let left = match app.integrations.disconnect(&caller.user, &IntegrationRef::Id(id), now).await? {
+        Disconnected::UntilSessionsEnd(_) => return Ok(back("leaving").into_response()),
+        Disconnected::Erased(RevokedAtProvider::Yes) => return Ok(back("revoked").into_response()),
+        Disconnected::Erased(RevokedAtProvider::NotKnown) => return Ok(back("not-known").into_response()),
+        Disconnected::Erased(RevokedAtProvider::NotOffered { page }) => LeftView::new(&known, page, None),
+        Disconnected::Erased(RevokedAtProvider::Failed { problem, page }) => {
+            LeftView::new(&known, page, Some((&problem).into()))
+        }
+    };
+    Ok(Page::new(Frame::new(&app, &caller, Section::Integrations, "Disconnected"), left).into_response())
+}
+
+/// What is left for a person to do, because the provider did not revoke the credential.
+#[derive(Debug, Serialize)]
+struct LeftView {
+    alias: String,
+    provider: &'static str,
+    what: &'static str,
+    page: String,
+    problem: Option<ProblemView>,
+}
+
+impl View for LeftView {
+    const TEMPLATE: &'static str = "disconnected.html";
+}
+
+impl LeftView {
+    fn new(of: &Integration, page: String, problem: Option<ProblemView>) -> Self {
+        Self { alias: of.alias.to_string(), provider: of.provider.name(), what: what(of.auth_method), page, problem }
+    }
+}
+
+/// What an integration stands on.
+fn what(method: AuthMethod) -> &'static str {
+    match method {
+        AuthMethod::OAuth | AuthMethod::App => "consent",
+        AuthMethod::Pat | AuthMethod::Basic => "token",
+        AuthMethod::Header => "secret",
+    }
+}
+
+fn has_revocation(of: &Integration) -> bool {
+    provider(of.provider).oauth(&of.instance_url).is_some_and(|profile| profile.revocation.is_some())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::{Phase, ProviderKind};
+    use valetkey_model::{Phase, Problem, ProblemCode, ProviderKind};
 
     use super::{super::card::tests::integration, *};
     use crate::pages::{render::tests::html, sessions::tests::session};
@@ -101,7 +148,28 @@ pub(super) mod tests {
         vec![
             ("disconnect", html(DisconnectView::new(&account, &[session(1, Phase::Running)]))),
             ("disconnect_free", html(DisconnectView::new(&account, &[]))),
+            ("disconnected", html(LeftView::new(&account, page(), None))),
+            ("disconnected_only_here", html(LeftView::new(&account, page(), Some(failure())))),
         ]
+    }
+
+    fn page() -> String {
+        "https://gitlab.com/-/user_settings/personal_access_tokens".to_owned()
+    }
+
+    fn failure() -> ProblemView {
+        (&Problem::new(ProblemCode::ProviderUnreachable, "Connecting to gitlab.com timed out.")).into()
+    }
+
+    #[test]
+    fn what_the_provider_did_not_do_is_said_with_the_way_to_do_it() {
+        let account = integration(1, ProviderKind::GitLab);
+        for problem in [None, Some(failure())] {
+            let failed = problem.is_some();
+            let shown = html(LeftView::new(&account, page(), problem));
+            assert!(shown.contains(&page()), "{shown}");
+            assert_eq!(shown.contains("timed out"), failed, "{shown}");
+        }
     }
 
     #[test]

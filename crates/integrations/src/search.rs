@@ -1,0 +1,58 @@
+use futures_util::future::join_all;
+use valetkey_model::{
+    Integration, IntegrationId, IntegrationRef, OwnerScope, Problem, ProjectName, ProviderKind, UserId,
+};
+use valetkey_providers::RepositoryInfo;
+
+use crate::{Integrations, credential::repositories_of};
+
+/// Repositories that were found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Each with the integration that sees it.
+    pub repositories: Vec<(IntegrationId, RepositoryInfo)>,
+    /// What could not be asked, and why.
+    pub failures: Vec<(IntegrationId, Problem)>,
+}
+
+impl Integrations {
+    /// Finds repositories by name, through every account that the caller may use in the project, or the one that is named.
+    /// At most `limit` of each. An account that can't be asked does not hide what the others see.
+    ///
+    /// # Errors
+    /// `not_found` for an integration that is named and not the caller's.
+    pub async fn search(
+        &self,
+        caller: &UserId,
+        project: &ProjectName,
+        provider: Option<ProviderKind>,
+        integration: Option<&IntegrationRef>,
+        text: &str,
+        limit: usize,
+    ) -> Result<Found, Problem> {
+        let all = match integration {
+            Some(which) => vec![self.get(caller, which).await?],
+            None => self.list(caller, provider).await?,
+        };
+        let usable = |of: &Integration| match &of.scope {
+            OwnerScope::UserGlobal => true,
+            OwnerScope::User(own) | OwnerScope::Project(own) => own == project,
+        };
+        let asked = all.iter().filter(|of| of.provider.is_forge() && usable(of));
+        let answers = join_all(asked.map(async |of| (of.id.clone(), self.search_in(of, text, limit).await))).await;
+        let mut found = Found::default();
+        for (id, answer) in answers {
+            match answer {
+                Ok(repositories) => found.repositories.extend(repositories.into_iter().map(|it| (id.clone(), it))),
+                Err(problem) => found.failures.push((id, problem)),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn search_in(&self, of: &Integration, text: &str, limit: usize) -> Result<Vec<RepositoryInfo>, Problem> {
+        let (credential, _) = self.usable(of).await?;
+        let found = repositories_of(of.provider)?.search(self.access(of, &credential), text, limit).await;
+        found.map_err(|e| e.into_problem(of.provider, &of.instance_url))
+    }
+}

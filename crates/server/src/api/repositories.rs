@@ -1,0 +1,137 @@
+//! Repositories as the providers list them: what a session can be started on.
+
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use valetkey_model::{IntegrationId, IntegrationRef, ProblemCode, ProjectName, ProviderKind, RepoUrl, RepoUrlError};
+use valetkey_providers::{BranchInfo, RepositoryInfo};
+
+use crate::{
+    App,
+    api::paging::Page,
+    auth::Caller,
+    extract::{Id, Params},
+    problem::{Answer, Failure, ProblemDocument},
+    route::Row,
+};
+
+const DEFAULT_LIMIT: usize = 20;
+const MAX_LIMIT: usize = 100;
+
+pub(crate) fn rows() -> Vec<Row> {
+    const TAG: &str = "Repositories";
+    vec![
+        Row::get("/api/v1/projects/{project}/repositories/search", search)
+            .operation(TAG, "searchRepositories", "Repositories by name, through every account that may be used here")
+            .parameters::<Search>()
+            .answers::<Found>()
+            .fails(&[ProblemCode::NotFound, ProblemCode::IntegrationAmbiguous]),
+        Row::get("/api/v1/projects/{project}/repositories/branches", branches)
+            .operation(TAG, "listBranches", "All branches of a repository")
+            .parameters::<Which>()
+            .answers::<Page<BranchInfo>>()
+            .fails(&[
+                ProblemCode::NotFound,
+                ProblemCode::IntegrationMissing,
+                ProblemCode::IntegrationAmbiguous,
+                ProblemCode::RepositoryNotFound,
+                ProblemCode::TokenInvalid,
+                ProblemCode::InsufficientScope,
+                ProblemCode::RateLimited,
+                ProblemCode::ProviderUnreachable,
+            ]),
+    ]
+}
+
+/// What to look for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    /// A part of the name; everything if left out.
+    #[serde(default)]
+    q: String,
+    /// Only at this kind of service.
+    provider: Option<ProviderKind>,
+    /// Only through this integration, by id or alias.
+    #[schemars(with = "Option<String>")]
+    integration: Option<IntegrationRef>,
+    /// At most this many of each account; 1 to 100, 20 if not given.
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<usize>,
+}
+
+/// Repositories that were found.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FoundRepositories")]
+struct Found {
+    /// The repositories.
+    items: Vec<FoundRepository>,
+    /// The accounts that could not be asked.
+    failures: Vec<NotAsked>,
+}
+
+/// A repository, and the account that sees it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct FoundRepository {
+    #[serde(flatten)]
+    repository: RepositoryInfo,
+    /// The integration that sees it.
+    integration: IntegrationId,
+}
+
+/// An account that could not be asked.
+#[derive(Debug, Serialize, JsonSchema)]
+struct NotAsked {
+    /// The integration.
+    integration: IntegrationId,
+    /// Why not.
+    problem: ProblemDocument,
+}
+
+async fn search(
+    State(app): State<App>,
+    caller: Caller,
+    Id(project): Id<ProjectName>,
+    Params(Search { q, provider, integration, limit }): Params<Search>,
+) -> Answer<Json<Found>> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(Failure::invalid("limit: expected 1 to 100"));
+    }
+    known(&app, &project).await?;
+    let found = app.integrations.search(&caller.user, &project, provider, integration.as_ref(), &q, limit).await?;
+    let items = found.repositories.into_iter();
+    let failures = found.failures.into_iter();
+    Ok(Json(Found {
+        items: items.map(|(integration, repository)| FoundRepository { repository, integration }).collect(),
+        failures: failures
+            .map(|(integration, problem)| NotAsked { integration, problem: Failure::from(problem).into() })
+            .collect(),
+    }))
+}
+
+/// Which repository.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// Its URL.
+    url: String,
+}
+
+async fn branches(
+    State(app): State<App>,
+    caller: Caller,
+    Id(project): Id<ProjectName>,
+    Params(Which { url }): Params<Which>,
+) -> Answer<Json<Page<BranchInfo>>> {
+    let repository: RepoUrl = url.parse().map_err(|error: RepoUrlError| Failure::invalid(format!("url: {error}")))?;
+    known(&app, &project).await?;
+    Ok(Json(Page::whole(app.integrations.branches(&caller.user, &project, &repository).await?)))
+}
+
+async fn known(app: &App, project: &ProjectName) -> Answer<()> {
+    if app.store.project_exists(project).await? {
+        return Ok(());
+    }
+    Err(Failure::new(ProblemCode::NotFound, format!("There is no project '{project}'.")))
+}
