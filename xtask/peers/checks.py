@@ -2,6 +2,9 @@
 
 import sys
 import traceback
+from urllib.parse import parse_qs, urlsplit
+
+import requests
 
 
 class Checks:
@@ -40,3 +43,12 @@ def raises(kind, action):
 def equal(actual, expected):
     if actual != expected:
         raise AssertionError(f"{actual!r} is not {expected!r}")
+
+
+def consented_code(authorize, app, scope):
+    """The code that the authorize page sends the browser away with."""
+    asked = {"client_id": app["clientId"], "redirect_uri": app["redirectUri"], "response_type": "code", "scope": scope}
+    answer = requests.get(authorize, params={**asked, "state": "s"}, allow_redirects=False)
+    returned = parse_qs(urlsplit(answer.headers["location"]).query)
+    equal(returned["state"], ["s"])
+    return returned["code"][0]

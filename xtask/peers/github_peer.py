@@ -7,7 +7,7 @@ or from standard input.
 import json
 import sys
 
-from github import Auth, Github
+from github import Auth, Github, GithubIntegration
 from github.GithubException import (
     BadCredentialsException,
     GithubException,
@@ -15,7 +15,7 @@ from github.GithubException import (
     UnknownObjectException,
 )
 
-from checks import Checks, equal, raises
+from checks import Checks, consented_code, equal, raises
 
 twin = json.load(open(sys.argv[1], encoding="utf-8") if len(sys.argv) > 1 else sys.stdin)
 checks = Checks()
@@ -122,6 +122,64 @@ def a_fine_grained_token_reads_and_does_not_write():
 def the_primary_limit_is_a_class_of_its_own():
     refused = raises(RateLimitExceededException, lambda: client(others["rateLimited"]).get_user().login)
     equal((refused.status, refused.headers["x-ratelimit-remaining"]), (403, "0"))
+
+
+app = twin["app"]
+
+
+def integration(issuer):
+    return GithubIntegration(auth=Auth.AppAuth(issuer, app["pem"]), base_url=f"{twin['url']}/api/v3", retry=None)
+
+
+@checks.run
+def an_app_signs_in_by_its_client_id_and_by_its_number():
+    for issuer in [app["clientId"], app["id"]]:
+        equal(integration(issuer).get_app().slug, app["slug"])
+
+
+@checks.run
+def installations_are_listed_and_found():
+    apps = integration(app["clientId"])
+    equal([installation.id for installation in apps.get_installations()], [app["installation"]])
+    equal(apps.get_org_installation(app["organization"]).id, app["installation"])
+    equal(apps.get_repo_installation(app["organization"], "project-01").id, app["installation"])
+    raises(UnknownObjectException, lambda: apps.get_user_installation(twin["username"]))
+
+
+@checks.run
+def an_installation_token_reaches_every_repository_of_several_pages():
+    installation = integration(app["clientId"]).get_app_installation(app["installation"])
+    names = [repository.full_name for repository in installation.get_repos()]
+    equal((len(names), len(set(names))), (app["repositories"], app["repositories"]))
+
+
+@checks.run
+def an_installation_token_is_narrowed_and_never_widened():
+    apps = integration(app["clientId"])
+    narrow = apps.get_access_token(app["installation"], permissions={"contents": "read"})
+    equal(narrow.permissions, {"contents": "read"})
+    assert narrow.token.startswith("ghs_") and narrow.expires_at is not None
+    refused = raises(GithubException, lambda: apps.get_access_token(app["installation"], permissions={"issues": "write"}))
+    equal(refused.status, 422)
+    github = client(narrow.token)
+    equal(github.get_repo(f"{app['organization']}/project-01").permissions.push, False)
+    refused = raises(GithubException, lambda: github.get_user().login)
+    equal((refused.status, refused.data["message"]), (403, "Resource not accessible by integration"))
+
+
+@checks.run
+def an_oauth_code_becomes_a_token():
+    oauth = Github(base_url=f"{twin['url']}/api/v3", retry=None).get_oauth_application(
+        twin["oauth"]["clientId"], twin["oauth"]["clientSecret"]
+    )
+    code = consented_code(f"{twin['url']}/login/oauth/authorize", twin["oauth"], "repo")
+    token = oauth.get_access_token(code)
+    equal((token.token[:4], token.scope), ("gho_", "repo"))
+    equal(client(token.token).get_user().login, twin["username"])
+    renewed = oauth.refresh_access_token(token.refresh_token)
+    assert renewed.token != token.token
+    raises(BadCredentialsException, lambda: client(token.token).get_user().login)
+    raises(GithubException, lambda: oauth.refresh_access_token(token.refresh_token))
 
 
 checks.finish()

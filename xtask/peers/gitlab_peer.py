@@ -8,9 +8,10 @@ import json
 import sys
 
 import gitlab
+import requests
 from gitlab.exceptions import GitlabAuthenticationError, GitlabCreateError, GitlabGetError, GitlabHttpError
 
-from checks import Checks, equal, raises
+from checks import Checks, consented_code, equal, raises
 
 twin = json.load(open(sys.argv[1], encoding="utf-8") if len(sys.argv) > 1 else sys.stdin)
 checks = Checks()
@@ -147,6 +148,33 @@ def a_limit_is_a_429_in_plain_text():
     refused = raises(GitlabHttpError, lambda: limited.http_get("/user", obey_rate_limit=False))
     equal(refused.response_code, 429)
     equal(refused.response_body.decode().strip(), "Retry later")
+
+
+@checks.run
+def an_oauth_token_signs_in_and_a_refresh_ends_it():
+    app = twin["oauth"]
+    exchange = {"client_id": app["clientId"], "client_secret": app["clientSecret"], "redirect_uri": app["redirectUri"]}
+    code = consented_code(f"{twin['url']}/oauth/authorize", app, "api")
+    token_url = f"{twin['url']}/oauth/token"
+    token = requests.post(token_url, data={**exchange, "grant_type": "authorization_code", "code": code}).json()
+    signed_in = gitlab.Gitlab(twin["url"], oauth_token=token["access_token"])
+    signed_in.auth()
+    equal(signed_in.user.username, twin["username"])
+    refresh = {**exchange, "grant_type": "refresh_token", "refresh_token": token["refresh_token"]}
+    renewed = requests.post(token_url, data=refresh).json()
+    raises(GitlabAuthenticationError, signed_in.auth)
+    gitlab.Gitlab(twin["url"], oauth_token=renewed["access_token"]).auth()
+
+
+@checks.run
+def a_token_rotates_itself():
+    old = client(others["rotatable"])
+    rotated = old.personal_access_tokens.rotate("self", expires_at="2027-03-01")
+    equal(rotated["expires_at"], "2027-03-01")
+    client(rotated["token"]).auth()
+    raises(GitlabAuthenticationError, old.auth)
+    raises(GitlabAuthenticationError, lambda: old.personal_access_tokens.rotate("self"))
+    raises(GitlabAuthenticationError, client(rotated["token"]).auth)
 
 
 checks.finish()
