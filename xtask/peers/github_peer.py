@@ -62,6 +62,18 @@ def repositories_are_listed_and_searched():
 
 
 @checks.run
+def a_repository_can_be_looked_into():
+    repository = john.get_repo(twin["repository"])
+    entries = [(entry.path, entry.type) for entry in repository.get_contents("", ref="main")]
+    assert ("README.md", "file") in entries and ("src", "dir") in entries, entries
+    equal([entry.path for entry in repository.get_contents("src")], ["src/main.rs"])
+    equal(repository.get_contents("src/main.rs", ref="main").decoded_content, b"fn main() {}\n")
+    raises(UnknownObjectException, lambda: repository.get_contents("src/none.rs"))
+    refused = raises(GithubException, lambda: repository.get_contents("src", ref="none"))
+    equal((refused.status, refused.data["message"]), (404, "No commit found for the ref none"))
+
+
+@checks.run
 def branches_come_in_several_pages():
     branches = john.get_repo(twin["repository"]).get_branches()
     names = [branch.name for branch in branches]

@@ -54,6 +54,17 @@ def the_version_is_told():
 
 
 @checks.run
+def a_repository_can_be_looked_into():
+    project = john.projects.get(twin["repository"])
+    entries = [(entry["path"], entry["type"]) for entry in project.repository_tree(ref="main", get_all=True)]
+    assert ("README.md", "blob") in entries and ("src", "tree") in entries, entries
+    equal([entry["path"] for entry in project.repository_tree("src", get_all=True)], ["src/main.rs"])
+    equal(project.files.get("src/main.rs", ref="main").decode(), b"fn main() {}\n")
+    raises(GitlabGetError, lambda: project.files.get("src/none.rs", ref="main"))
+    raises(GitlabGetError, lambda: project.repository_tree("none", get_all=True))
+
+
+@checks.run
 def a_project_is_found_by_path_and_number():
     project = john.projects.get(twin["repository"])
     equal(project.path_with_namespace, twin["repository"])

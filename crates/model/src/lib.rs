@@ -8,6 +8,7 @@
 //! then do) and [`PushPolicy`] (what it may push).
 
 mod branch;
+mod contents;
 mod entropy;
 mod grant;
 mod ids;
@@ -21,6 +22,7 @@ mod resolve;
 mod session;
 
 pub use branch::{BranchName, BranchNameError};
+pub use contents::{ContentsError, FilePath, Revision};
 pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};
 pub use ids::{

@@ -84,6 +84,11 @@ impl<'a> Api<'a> {
         self.call(Method::DELETE, self.url(path, &[]), None, false).await
     }
 
+    /// As [`get`](Self::get), at an address of this API.
+    pub(crate) async fn get_at(&self, url: Url) -> Result<Answer, ProviderError> {
+        self.call(Method::GET, url, None, false).await
+    }
+
     /// Asks for a page of a listing, at an address of this API. It comes only if it is news.
     pub(crate) async fn get_page(&self, url: Url) -> Result<Answer, ProviderError> {
         self.call(Method::GET, url, None, true).await
@@ -101,6 +106,20 @@ impl<'a> Api<'a> {
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// As [`url`](Self::url), with more parts behind the path: whatever they hold, each stays one part.
+    pub(crate) fn url_below<'p>(
+        &self,
+        path: &str,
+        parts: impl IntoIterator<Item = &'p str>,
+        query: &[(&str, &str)],
+    ) -> Url {
+        let mut url = self.url(path, query);
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(parts);
         }
         url
     }

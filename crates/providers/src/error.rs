@@ -1,4 +1,4 @@
-use valetkey_model::{InstanceUrl, ProblemCode, RepoUrlError};
+use valetkey_model::{FilePath, InstanceUrl, ProblemCode, RepoUrlError, Revision};
 
 use crate::{CallError, github_app::AppError};
 
@@ -62,6 +62,22 @@ pub enum ProviderError {
     RepositoryNotFound {
         /// Its path.
         path: String,
+    },
+    /// The repository is there, but holds no such thing.
+    #[error("no '{path}' at '{revision}'")]
+    NothingThere {
+        /// What was asked for.
+        path: FilePath,
+        /// Where in its history.
+        revision: Revision,
+    },
+    /// It can't be shown as a file.
+    #[error("'{path}' can't be shown: {why}")]
+    NotAFile {
+        /// What was asked for.
+        path: FilePath,
+        /// Why, as half a sentence.
+        why: &'static str,
     },
     /// The repository has another address now.
     #[error("the repository '{path}' has moved")]
@@ -151,7 +167,8 @@ impl ProviderError {
             Self::InsufficientScope { .. } | Self::NothingGranted { .. } => ProblemCode::InsufficientScope,
             Self::SsoRequired { .. } => ProblemCode::SsoRequired,
             Self::RepositoryNotFound { .. } | Self::RepositoryMoved { .. } => ProblemCode::RepositoryNotFound,
-            Self::RepositoryMalformed(_) => ProblemCode::InvalidInput,
+            Self::NothingThere { .. } => ProblemCode::NotFound,
+            Self::RepositoryMalformed(_) | Self::NotAFile { .. } => ProblemCode::InvalidInput,
             Self::Forbidden { .. } | Self::OtherInstance { .. } => ProblemCode::IntegrationUnusable,
             Self::PushNotAllowed { .. } => ProblemCode::PushNotAllowed,
             Self::PullRequestRefused { .. } => ProblemCode::Conflict,
@@ -185,6 +202,8 @@ impl ProviderError {
             | Self::RepositoryNotFound { .. }
             | Self::RepositoryMoved { .. }
             | Self::RepositoryMalformed(_)
+            | Self::NothingThere { .. }
+            | Self::NotAFile { .. }
             | Self::OtherInstance { .. }
             | Self::PushNotAllowed { .. }
             | Self::PullRequestRefused { .. }

@@ -40,7 +40,7 @@ pub use http::{
     ProxySettings, Refusal, TlsFault, UpstreamBody, UpstreamResponse, Why,
 };
 pub use provider::{
-    Access, BranchInfo, Checked, Forge, Provider, PullRequest, PullRequestDraft, RepositoryAccess, RepositoryInfo,
-    Rotated, forge, provider,
+    Access, BranchInfo, Checked, Contents, Forge, Provider, PullRequest, PullRequestDraft, RepositoryAccess,
+    RepositoryInfo, Rotated, Tree, TreeEntry, forge, provider,
 };
 pub use texts::Words;

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Account, AuthMethod, Details, InstanceUrl, ProviderKind, RepoUrl};
+use valetkey_model::{Account, AuthMethod, Details, FilePath, InstanceUrl, ProviderKind, RepoUrl, Revision};
 
 use crate::{
     CatalogueEntry, Credential, GitAuth, Http, ProviderError,
@@ -118,6 +118,30 @@ pub struct BranchInfo {
     pub protected: bool,
     /// Whether it is the default branch.
     pub default: bool,
+}
+
+/// A folder of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    /// What is in it, in the provider's order. For the path of a file that file alone, where the provider says it so.
+    pub entries: Vec<TreeEntry>,
+    /// Whether the provider has more in it than it lists.
+    pub truncated: bool,
+}
+
+/// What is in a folder of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeEntry {
+    /// The last part of its path.
+    pub name: String,
+    /// From the repository's root.
+    pub path: String,
+    /// Whether it is a folder; links and submodules are none.
+    pub folder: bool,
+    /// The git object.
+    pub id: String,
+    /// Its bytes, where the provider says so.
+    pub size: Option<u64>,
 }
 
 /// A repository in a listing.
@@ -252,6 +276,40 @@ pub trait Forge: Send + Sync {
     /// # Errors
     /// Any refusal.
     async fn search(&self, at: Access<'_>, text: &str, limit: usize) -> Result<Vec<RepositoryInfo>, ProviderError>;
+
+    /// How to look into repositories, where that is built.
+    fn contents(&self) -> Option<&dyn Contents> {
+        None
+    }
+}
+
+/// A forge that shows what is in a repository without a clone.
+#[async_trait]
+pub trait Contents: Send + Sync {
+    /// Lists a folder.
+    ///
+    /// # Errors
+    /// Any refusal. Some providers answer alike whether the repository, the revision or the path is missing:
+    /// [`ProviderError::RepositoryNotFound`] here means any of them.
+    async fn tree(
+        &self,
+        at: Access<'_>,
+        repo: &RepoUrl,
+        revision: &Revision,
+        path: &FilePath,
+    ) -> Result<Tree, ProviderError>;
+
+    /// Reads a file, as the bytes that git holds.
+    ///
+    /// # Errors
+    /// As [`tree`](Self::tree), and [`ProviderError::NotAFile`].
+    async fn file(
+        &self,
+        at: Access<'_>,
+        repo: &RepoUrl,
+        revision: &Revision,
+        path: &FilePath,
+    ) -> Result<Vec<u8>, ProviderError>;
 }
 
 /// The provider of a kind.

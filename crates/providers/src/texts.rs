@@ -117,6 +117,8 @@ impl Asked<'_> {
             ProviderError::RepositoryNotFound { .. }
             | ProviderError::RepositoryMoved { .. }
             | ProviderError::RepositoryMalformed(_)
+            | ProviderError::NothingThere { .. }
+            | ProviderError::NotAFile { .. }
             | ProviderError::OtherInstance { .. }
             | ProviderError::PushNotAllowed { .. }
             | ProviderError::PullRequestRefused { .. } => self.of_repository(error),
@@ -132,6 +134,14 @@ impl Asked<'_> {
                      access to it. {kind} answers both the same way."
                 ),
                 Some(self.seek_access()),
+            ),
+            ProviderError::NothingThere { path, revision } => (
+                format!("The repository has no '{path}' at '{revision}'."),
+                Some("Check the path and the branch, tag or commit.".to_owned()),
+            ),
+            ProviderError::NotAFile { path, why } => (
+                format!("The path '{path}' can't be shown: {why}."),
+                Some("Clone the repository to work with it.".to_owned()),
             ),
             ProviderError::RepositoryMoved { path } => (
                 format!("The repository '{path}' was renamed or moved."),
@@ -284,6 +294,8 @@ mod tests {
             ProviderError::SsoRequired { url: "https://github.com/sso".into() },
             ProviderError::RepositoryNotFound { path: path() },
             ProviderError::RepositoryMoved { path: path() },
+            ProviderError::NothingThere { path: "src".parse().unwrap(), revision: "main".parse().unwrap() },
+            ProviderError::NotAFile { path: "src".parse().unwrap(), why: "it is a folder" },
             ProviderError::RepositoryMalformed(valetkey_model::RepoUrlError::Depth(ProviderKind::GitHub)),
             ProviderError::OtherInstance { repository: InstanceUrl::github_com() },
             ProviderError::PushNotAllowed { path: path(), why: "the account may only read it".into() },

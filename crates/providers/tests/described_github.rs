@@ -115,6 +115,16 @@ async fn repositories_are_read_listed_and_found() {
 }
 
 #[tokio::test]
+async fn what_is_in_a_repository_is_read() {
+    let Some(described) = Described::with_token() else { return };
+    // To the description a path is one part of the address.
+    let (revision, path) = ("main".parse().unwrap(), "README.md".parse().unwrap());
+    let contents = repositories().contents().unwrap();
+    let tree = contents.tree(described.at(), &described.repo(), &revision, &path).await.unwrap();
+    assert_eq!(tree.entries.len(), 1);
+}
+
+#[tokio::test]
 async fn a_pull_request_is_opened() {
     let Some(described) = Described::with_token() else { return };
     let draft = PullRequestDraft { head: "topic".into(), base: "main".into(), title: "T".into(), body: "B".into() };

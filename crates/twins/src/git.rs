@@ -80,6 +80,23 @@ pub(crate) struct Branch {
     pub(crate) commit: Commit,
 }
 
+/// What is at a path.
+pub(crate) enum Object {
+    Tree(Vec<Item>),
+    Blob { id: String, content: Vec<u8> },
+}
+
+/// Something in a folder.
+pub(crate) struct Item {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) mode: String,
+    /// As git names it: `blob`, `tree` or `commit`.
+    pub(crate) kind: String,
+    pub(crate) id: String,
+    pub(crate) size: u64,
+}
+
 /// What to commit, and as which parent's child.
 pub(crate) struct NewCommit<'a> {
     pub(crate) branch: &'a str,
@@ -160,6 +177,20 @@ impl Bare {
         Some(listing.split_terminator('\0').map(str::to_owned).collect())
     }
 
+    /// What is at a path of a branch, a tag or a commit.
+    pub(crate) fn object_at(&self, revision: &str, path: &str) -> Option<Object> {
+        if revision.starts_with('-') {
+            return None;
+        }
+        let id = self.read(&["rev-parse", "--verify", "--quiet", &format!("{revision}:{path}")])?.trim().to_owned();
+        if self.read(&["cat-file", "-t", &id])?.trim() == "tree" {
+            let listing = self.read(&["ls-tree", "-z", "--long", &id])?;
+            return Some(Object::Tree(listing.split_terminator('\0').filter_map(|line| item(line, path)).collect()));
+        }
+        let content = self.bytes(&["cat-file", "blob", &id])?;
+        Some(Object::Blob { id, content })
+    }
+
     /// The branch's last commit as a patch.
     pub(crate) fn last_change(&self, branch: &str) -> String {
         let branch = format!("refs/heads/{branch}");
@@ -174,9 +205,29 @@ impl Bare {
 
     /// The output of a git command, or nothing when it fails.
     fn read(&self, arguments: &[&str]) -> Option<String> {
-        let output = command("git", &[]).args(arguments).env("GIT_DIR", &self.path).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        Some(String::from_utf8_lossy(&self.bytes(arguments)?).into_owned())
     }
+
+    fn bytes(&self, arguments: &[&str]) -> Option<Vec<u8>> {
+        let output = command("git", &[]).args(arguments).env("GIT_DIR", &self.path).output().ok()?;
+        output.status.success().then_some(output.stdout)
+    }
+}
+
+/// A line of `git ls-tree --long`: mode, kind, object, size, and behind a tab the name.
+fn item(line: &str, folder: &str) -> Option<Item> {
+    let (facts, name) = line.split_once('\t')?;
+    let mut facts = facts.split_whitespace();
+    let (mode, kind, id) = (facts.next()?, facts.next()?, facts.next()?);
+    let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    Some(Item {
+        name: name.to_owned(),
+        path,
+        mode: mode.to_owned(),
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        size: facts.next()?.parse().unwrap_or(0),
+    })
 }
 
 fn parse_commit(record: &str) -> Option<Commit> {

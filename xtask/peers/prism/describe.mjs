@@ -12,6 +12,7 @@ const PATHS = [
   "/installation/token",
   "/repos/{owner}/{repo}",
   "/repos/{owner}/{repo}/branches",
+  "/repos/{owner}/{repo}/contents/{path}",
   "/repos/{owner}/{repo}/installation",
   "/repos/{owner}/{repo}/pulls",
   "/repos/{owner}/{repo}/pulls/{pull_number}",

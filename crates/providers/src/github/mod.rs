@@ -3,6 +3,7 @@
 pub mod app;
 mod catalogue;
 mod check;
+mod contents;
 mod oauth;
 mod pull_request;
 mod refusal;
@@ -17,8 +18,8 @@ use http::{HeaderName, header};
 use valetkey_model::{AuthMethod, InstanceUrl, ProviderKind, RepoUrl};
 
 use crate::{
-    Access, BranchInfo, CatalogueEntry, Checked, Credential, Forge, GitAuth, Provider, ProviderError, PullRequest,
-    PullRequestDraft, RepositoryAccess, RepositoryInfo, Words,
+    Access, BranchInfo, CatalogueEntry, Checked, Contents, Credential, Forge, GitAuth, Provider, ProviderError,
+    PullRequest, PullRequestDraft, RepositoryAccess, RepositoryInfo, Words,
     api::{Answer, Api},
     oauth::{OAuthProfile, Revoked},
     token,
@@ -116,6 +117,10 @@ impl Forge for GitHub {
 
     async fn search(&self, at: Access<'_>, text: &str, limit: usize) -> Result<Vec<RepositoryInfo>, ProviderError> {
         search::search(&api(at)?, text, limit).await
+    }
+
+    fn contents(&self) -> Option<&dyn Contents> {
+        Some(self)
     }
 }
 

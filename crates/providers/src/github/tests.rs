@@ -1,4 +1,5 @@
 mod consent;
+mod contents;
 mod search;
 
 use valetkey_model::{AuthMethod, InstanceUrl, Problem, ProblemCode, ProviderKind};

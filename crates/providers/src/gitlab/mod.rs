@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod check;
+mod contents;
 mod life;
 mod merge_request;
 mod refusal;
@@ -15,8 +16,8 @@ use url::Url;
 use valetkey_model::{AuthMethod, InstanceUrl, ProviderKind, RepoUrl};
 
 use crate::{
-    Access, BranchInfo, CatalogueEntry, Checked, Credential, Forge, GitAuth, Provider, ProviderError, PullRequest,
-    PullRequestDraft, RepositoryAccess, RepositoryInfo, Rotated, Words,
+    Access, BranchInfo, CatalogueEntry, Checked, Contents, Credential, Forge, GitAuth, Provider, ProviderError,
+    PullRequest, PullRequestDraft, RepositoryAccess, RepositoryInfo, Rotated, Words,
     api::Api,
     oauth::{OAuthProfile, Revocation, Revoked, Rotation},
     paging::Paging,
@@ -149,6 +150,10 @@ impl Forge for GitLab {
         let refused = |answer: &_| refusal(answer, at.now);
         let found = api.first::<Project>(limit, "/projects", &query, Paging::numbered(""), refused).await?;
         Ok(found.into_iter().filter_map(|project| project.into_info(at.instance)).collect())
+    }
+
+    fn contents(&self) -> Option<&dyn Contents> {
+        Some(self)
     }
 }
 

@@ -1,3 +1,4 @@
+mod contents;
 mod life;
 mod listings;
 mod merge_requests;

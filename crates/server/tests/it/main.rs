@@ -2,6 +2,7 @@
 
 mod access;
 mod ambient;
+mod ambient_contents;
 mod bounds;
 mod browser;
 mod canary;

@@ -13,8 +13,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::apps;
-use super::limits;
+use super::{apps, contents, limits};
 use crate::access::{AccessLevel, Visibility};
 use crate::etag;
 use crate::faults::{Surface, Switch};
@@ -41,6 +40,9 @@ pub(super) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
         .route("/api/v3/search/repositories", get(search))
         .route("/api/v3/repos/{owner}/{name}", get(repository))
         .route("/api/v3/repos/{owner}/{name}/branches", get(branches))
+        .route("/api/v3/repos/{owner}/{name}/contents", get(contents::root))
+        .route("/api/v3/repos/{owner}/{name}/contents/", get(contents::root))
+        .route("/api/v3/repos/{owner}/{name}/contents/{*path}", get(contents::below))
         .route("/api/v3/repos/{owner}/{name}/pulls", get(pulls).post(open_pull))
         .route("/api/v3/repos/{owner}/{name}/pulls/{number}", patch(change_pull))
         .merge(apps::api_routes())
@@ -180,7 +182,7 @@ fn sees(caller: Option<&Caller>, project: &Project) -> bool {
 }
 
 /// A repository as the caller finds it. What one may not see does not exist.
-fn find(
+pub(super) fn find(
     world: &World,
     headers: &HeaderMap,
     (owner, name): &(String, String),
@@ -451,7 +453,7 @@ fn person(world: &World, headers: &HeaderMap) -> Result<Caller, Problem> {
 }
 
 /// An app reads of a private repository what its permissions name.
-fn app_may_read(caller: Option<&Caller>, project: &Project, permission: &str) -> Result<(), Problem> {
+pub(super) fn app_may_read(caller: Option<&Caller>, project: &Project, permission: &str) -> Result<(), Problem> {
     let app = caller.filter(|caller| matches!(caller.token.kind, Kind::App { .. }));
     let lacking = app.filter(|caller| caller.permission(permission).is_none());
     match lacking.filter(|_| project.visibility != Visibility::Public) {

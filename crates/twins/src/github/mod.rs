@@ -2,6 +2,7 @@
 
 mod api;
 mod apps;
+mod contents;
 mod git;
 mod limits;
 mod oauth;

@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::contents;
 use crate::access::{AccessLevel, Through};
 use crate::etag;
 use crate::faults::Surface;
@@ -20,7 +21,7 @@ use crate::git::Branch;
 use crate::paging::Paging;
 use crate::world::{Caller, Project, PullRequest, World, locked};
 
-const PER_PAGE: usize = 20;
+pub(super) const PER_PAGE: usize = 20;
 pub(super) const CREATED: &str = "2026-01-01T00:00:00.000Z";
 const READ_API: &[&str] = &["api", "read_api"];
 
@@ -34,6 +35,8 @@ pub(super) fn routes() -> Router<Arc<World>> {
         .route("/api/v4/projects/{id}/repository/branches", get(branches))
         .route("/api/v4/projects/{id}/merge_requests", get(merge_requests).post(open_merge_request))
         .route("/api/v4/projects/{id}/merge_requests/{iid}", put(change_merge_request))
+        .route("/api/v4/projects/{id}/repository/tree", get(contents::tree))
+        .route("/api/v4/projects/{id}/repository/files/{path}", get(contents::file))
         .merge(super::tokens::routes())
         .route_layer(middleware::from_fn(etag::tag))
 }
@@ -48,7 +51,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    fn not_found(message: &str) -> Self {
+    pub(super) fn not_found(message: &str) -> Self {
         Self::Message(StatusCode::NOT_FOUND, json!(message))
     }
 }
@@ -217,6 +220,21 @@ async fn member(State(world): Twin, headers: HeaderMap, Path((id, user)): Path<(
     .into_response())
 }
 
+/// The project, if the caller may read what is in its repository.
+pub(super) fn readable(
+    world: &World,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<(Option<Caller>, Arc<Project>), Refusal> {
+    let caller = visitor(world, headers, Some(READ_API))?;
+    let account = caller.as_ref().map(|caller| &caller.account);
+    let project = find(world, id, account)?;
+    if !project.readable_by(account) {
+        return Err(Refusal::Message(StatusCode::FORBIDDEN, json!("403 Forbidden")));
+    }
+    Ok((caller, project))
+}
+
 async fn branches(
     State(world): Twin,
     headers: HeaderMap,
@@ -224,12 +242,8 @@ async fn branches(
     Path(id): Path<String>,
     Query(paging): Query<Paging>,
 ) -> Answer {
-    let caller = visitor(&world, &headers, Some(READ_API))?;
+    let (caller, project) = readable(&world, &headers, &id)?;
     let account = caller.as_ref().map(|caller| &caller.account);
-    let project = find(&world, &id, account)?;
-    if !project.readable_by(account) {
-        return Err(Refusal::Message(StatusCode::FORBIDDEN, json!("403 Forbidden")));
-    }
     let base = world.base_url(&headers);
     let page = paging.cut(project.bare.branches(), PER_PAGE);
     let items: Vec<_> = page.items.iter().map(|branch| branch_json(&project, branch, account, &base)).collect();

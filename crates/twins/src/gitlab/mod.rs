@@ -1,6 +1,7 @@
 //! GitLab, as a self-managed one is.
 
 mod api;
+mod contents;
 mod git;
 mod limits;
 mod oauth;
