@@ -1,7 +1,7 @@
 use valetkey_model::{Problem, ProjectName, RepoUrl, UserId};
-use valetkey_providers::{Access, BranchInfo};
+use valetkey_providers::BranchInfo;
 
-use crate::{Integrations, credential::repositories_of};
+use crate::Integrations;
 
 impl Integrations {
     /// All branches of a repository, asked with the integration that a session would use.
@@ -14,11 +14,7 @@ impl Integrations {
         project: &ProjectName,
         repo: &RepoUrl,
     ) -> Result<Vec<BranchInfo>, Problem> {
-        let instance = repo.instance();
-        let integration = self.resolve(caller, project, None, Some(instance), None).await?.integration;
-        let (credential, _) = self.usable(&integration).await?;
-        let access = Access { http: &self.http, instance, credential: &credential, now: self.clock.now() };
-        let answer = repositories_of(integration.provider)?.branches(access, repo).await;
-        answer.map_err(|e| e.into_problem(integration.provider, instance))
+        let opened = self.opened(&self.serving(caller, project, repo).await?).await?;
+        opened.repositories()?.branches(opened.access(), repo).await.map_err(|e| opened.problem(e))
     }
 }

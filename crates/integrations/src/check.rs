@@ -3,14 +3,12 @@ use valetkey_model::{
     AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode,
     ProviderKind, RepoUrl, UserId,
 };
-use valetkey_providers::{
-    Access, Checked, Provider, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict, provider,
-};
+use valetkey_providers::{Checked, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict};
 use valetkey_store::Finding;
 
 use crate::{
     Integrations,
-    credential::repositories_of,
+    opened::Opened,
     record::recorded_since,
     refresh::{AfterRefusal, Current},
     tally::CheckEnd,
@@ -26,26 +24,7 @@ pub enum TokenCheck {
     Failed(Problem),
 }
 
-/// An integration whose token is open, to ask its provider something.
-struct Opened<'a> {
-    with: &'a Integrations,
-    current: Current,
-}
-
 impl Opened<'_> {
-    fn provider(&self) -> &'static dyn Provider {
-        provider(self.current.integration.provider)
-    }
-
-    fn access(&self) -> Access<'_> {
-        let (Integrations { http, clock, .. }, Current { integration, credential }) = (self.with, &self.current);
-        Access { http, instance: &integration.instance_url, credential, now: clock.now() }
-    }
-
-    fn problem(&self, error: ProviderError) -> Problem {
-        error.into_problem(self.current.integration.provider, &self.current.integration.instance_url)
-    }
-
     /// What the owner should know of how long their consent lasts.
     fn note_on_consent(&self) -> Option<&'static str> {
         let Current { integration, credential } = &self.current;
@@ -197,7 +176,7 @@ impl Integrations {
     /// The provider's refusal. A repository that the account may only read is none.
     pub async fn repository(&self, integration: &Integration, repo: &RepoUrl) -> Result<RepositoryAccess, Problem> {
         let opened = self.opened(integration).await?;
-        repositories_of(integration.provider)?.repository(opened.access(), repo).await.map_err(|e| opened.problem(e))
+        opened.repositories()?.repository(opened.access(), repo).await.map_err(|e| opened.problem(e))
     }
 
     /// Opens a pull (merge) request, or finds the open one of the same branch.
@@ -211,13 +190,7 @@ impl Integrations {
         draft: &PullRequestDraft,
     ) -> Result<PullRequest, Problem> {
         let opened = self.opened(integration).await?;
-        repositories_of(integration.provider)?
-            .open_pull_request(opened.access(), repo, draft)
-            .await
-            .map_err(|e| opened.problem(e))
-    }
-
-    async fn opened(&self, integration: &Integration) -> Result<Opened<'_>, Problem> {
-        Ok(Opened { with: self, current: self.fresh(integration).await? })
+        let answer = opened.repositories()?.open_pull_request(opened.access(), repo, draft).await;
+        answer.map_err(|e| opened.problem(e))
     }
 }

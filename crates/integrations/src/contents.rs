@@ -1,19 +1,7 @@
-use jiff::Timestamp;
-use valetkey_model::{FilePath, Problem, ProblemCode, ProjectName, ProviderKind, RepoUrl, Revision, UserId};
-use valetkey_providers::{Access, CallError, Contents, Credential, Forge, Http, ProviderError, Tree};
+use valetkey_model::{Place, Problem, ProblemCode, ProjectName, UserId};
+use valetkey_providers::{CallError, Contents, ProviderError, Tree, forge};
 
-use crate::{Integrations, credential::repositories_of};
-
-/// What is looked at: something in a repository, at a point of its history.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// The repository.
-    pub repo: RepoUrl,
-    /// The branch, tag or commit.
-    pub revision: Revision,
-    /// The file or folder.
-    pub path: FilePath,
-}
+use crate::{Integrations, opened::Opened};
 
 impl Integrations {
     /// What is in a folder of a repository, asked with the integration that a session would use.
@@ -22,9 +10,8 @@ impl Integrations {
     /// As [`resolve`](Self::resolve), `invalid_input` if the provider's repositories can't be looked into, or the
     /// provider's refusal; `not_found` if the repository is there, but not the folder.
     pub async fn tree(&self, caller: &UserId, project: &ProjectName, place: &Place) -> Result<Tree, Problem> {
-        let opened = self.open_at(caller, project, place).await?;
-        let answer = opened.contents.tree(opened.access(), &place.repo, &place.revision, &place.path).await;
-        opened.explained(answer).await
+        let (opened, contents) = self.open_contents(caller, project, place).await?;
+        opened.explained(place, contents.tree(opened.access(), place).await).await
     }
 
     /// A file of a repository, as the bytes that git holds.
@@ -32,70 +19,43 @@ impl Integrations {
     /// # Errors
     /// As [`tree`](Self::tree), and `invalid_input` for what is no file or too large to be shown.
     pub async fn file(&self, caller: &UserId, project: &ProjectName, place: &Place) -> Result<Vec<u8>, Problem> {
-        let opened = self.open_at(caller, project, place).await?;
-        let answer = opened.contents.file(opened.access(), &place.repo, &place.revision, &place.path).await;
-        opened.explained(answer).await
+        let (opened, contents) = self.open_contents(caller, project, place).await?;
+        opened.explained(place, contents.file(opened.access(), place).await).await
     }
 
-    async fn open_at<'a>(
-        &'a self,
+    async fn open_contents(
+        &self,
         caller: &UserId,
         project: &ProjectName,
-        place: &'a Place,
-    ) -> Result<Opened<'a>, Problem> {
-        let integration = self.resolve(caller, project, None, Some(place.repo.instance()), None).await?.integration;
-        let forge = repositories_of(integration.provider)?;
-        let contents = forge.contents().ok_or_else(|| {
+        place: &Place,
+    ) -> Result<(Opened<'_>, &'static dyn Contents), Problem> {
+        let integration = self.serving(caller, project, &place.repo).await?;
+        let contents = forge(integration.provider).and_then(|forge| forge.contents()).ok_or_else(|| {
             let text = "unsupported repository provider (only GitHub and GitLab are supported)";
             Problem::new(ProblemCode::InvalidInput, text)
         })?;
-        let (credential, _) = self.usable(&integration).await?;
-        Ok(Opened {
-            http: &self.http,
-            place,
-            forge,
-            contents,
-            credential,
-            kind: integration.provider,
-            now: self.clock.now(),
-        })
+        Ok((self.opened(&integration).await?, contents))
     }
-}
-
-/// A repository and the credential that serves it.
-struct Opened<'a> {
-    http: &'a Http,
-    place: &'a Place,
-    forge: &'static dyn Forge,
-    contents: &'static dyn Contents,
-    credential: Credential,
-    kind: ProviderKind,
-    now: Timestamp,
 }
 
 impl Opened<'_> {
-    fn access(&self) -> Access<'_> {
-        Access { http: self.http, instance: self.place.repo.instance(), credential: &self.credential, now: self.now }
-    }
-
-    async fn explained<T>(&self, answer: Result<T, ProviderError>) -> Result<T, Problem> {
+    async fn explained<T>(&self, place: &Place, answer: Result<T, ProviderError>) -> Result<T, Problem> {
         let error = match answer {
             Ok(answer) => return Ok(answer),
-            Err(ProviderError::RepositoryNotFound { .. }) => self.what_is_missing().await,
+            Err(ProviderError::RepositoryNotFound { .. }) => self.what_is_missing(place).await?,
             Err(ProviderError::Call(CallError::TooLarge { .. })) => {
-                ProviderError::NotAFile { path: self.place.path.clone(), why: "it is too large" }
+                ProviderError::NotAFile { path: place.path.clone(), why: "it is too large" }
             }
             Err(error) => error,
         };
-        Err(error.into_problem(self.kind, self.place.repo.instance()))
+        Err(self.problem(error))
     }
 
     /// Providers may answer alike when the repository, the revision or the path is missing.
-    async fn what_is_missing(&self) -> ProviderError {
-        let Place { repo, revision, path } = self.place;
-        match self.forge.repository(self.access(), repo).await {
-            Ok(_) => ProviderError::NothingThere { path: path.clone(), revision: revision.clone() },
+    async fn what_is_missing(&self, place: &Place) -> Result<ProviderError, Problem> {
+        Ok(match self.repositories()?.repository(self.access(), &place.repo).await {
+            Ok(_) => ProviderError::NothingThere { path: place.path.clone(), revision: place.revision.clone() },
             Err(error) => error,
-        }
+        })
     }
 }

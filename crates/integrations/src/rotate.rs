@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use valetkey_model::{AuthMethod, CheckOutcome, Integration, IntegrationRef, Problem, ProblemCode, UserId};
-use valetkey_providers::{Access, Consent, Credential, ProviderError, Rotated, Verdict, provider};
+use valetkey_providers::{Consent, Credential, ProviderError, Rotated, Verdict, provider};
 use valetkey_seal::{TokenHash, mint};
 use valetkey_store::{Claim, Finding, RefreshLease};
 
@@ -153,9 +153,5 @@ impl Integrations {
             }
             _ => Ok(problem),
         }
-    }
-
-    pub(crate) fn access<'a>(&'a self, of: &'a Integration, credential: &'a Credential) -> Access<'a> {
-        Access { http: &self.http, instance: &of.instance_url, credential, now: self.clock.now() }
     }
 }

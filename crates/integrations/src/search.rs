@@ -4,7 +4,7 @@ use valetkey_model::{
 };
 use valetkey_providers::RepositoryInfo;
 
-use crate::{Integrations, credential::repositories_of};
+use crate::Integrations;
 
 /// Repositories that were found.
 #[derive(Debug, Default)]
@@ -51,8 +51,7 @@ impl Integrations {
     }
 
     async fn search_in(&self, of: &Integration, text: &str, limit: usize) -> Result<Vec<RepositoryInfo>, Problem> {
-        let (credential, _) = self.usable(of).await?;
-        let found = repositories_of(of.provider)?.search(self.access(of, &credential), text, limit).await;
-        found.map_err(|e| e.into_problem(of.provider, &of.instance_url))
+        let opened = self.opened(of).await?;
+        opened.repositories()?.search(opened.access(), text, limit).await.map_err(|e| opened.problem(e))
     }
 }

@@ -1,9 +1,22 @@
 use std::{fmt, str::FromStr};
 
+use crate::RepoUrl;
+
+/// Something in a repository, at a point of its history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The repository.
+    pub repo: RepoUrl,
+    /// The branch, tag or commit.
+    pub revision: Revision,
+    /// The file or folder.
+    pub path: FilePath,
+}
+
 /// A file or folder of a repository, from its root, in git's form (`src/main.rs`); the root itself is empty.
 ///
 /// It never leads out of the repository, wherever it is put behind: no part is `.` or `..`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePath(String);
 
 /// A branch, a tag or a commit, as a provider's API takes it.
@@ -94,7 +107,7 @@ mod tests {
         {
             assert_eq!(text.parse::<FilePath>().unwrap().as_str(), path, "{text:?}");
         }
-        assert_eq!(FilePath::default().segments().count(), 0);
+        assert_eq!("".parse::<FilePath>().unwrap().segments().count(), 0);
     }
 
     #[test]

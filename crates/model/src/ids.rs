@@ -225,7 +225,7 @@ impl fmt::Display for IntegrationRef {
 }
 
 /// Characters that change how surrounding text is shown: control, bidirectional overrides, zero-width.
-pub(crate) fn is_deceptive(c: char) -> bool {
+pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
 }

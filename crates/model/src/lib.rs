@@ -22,19 +22,19 @@ mod resolve;
 mod session;
 
 pub use branch::{BranchName, BranchNameError};
-pub use contents::{ContentsError, FilePath, Revision};
+pub use contents::{ContentsError, FilePath, Place, Revision};
 pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};
 pub use ids::{
     Alias, EngineId, GrantId, IntegrationEventId, IntegrationId, IntegrationRef, NameError, OAuthAttemptId,
-    ProjectName, SessionId, TokenId, UserId,
+    ProjectName, SessionId, TokenId, UserId, is_deceptive,
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{
     Account, AuthMethod, CheckOutcome, Details, Installation, InstallationState, Integration, IntegrationView,
     OwnerScope, Site, Status,
 };
-pub use problem::{Problem, ProblemCode};
+pub use problem::{Problem, ProblemCode, sentence};
 pub use provider::{ProviderKind, UnknownProvider};
 pub use push_policy::{NotAnObjectId, ObjectId, PushPolicy, RefUpdate, Verdict};
 pub use repo_url::{RepoUrl, RepoUrlError};

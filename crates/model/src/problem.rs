@@ -81,6 +81,14 @@ pub enum ProblemCode {
     Internal,
 }
 
+/// An error's words as a sentence for a [`Problem`]: a capital first, a full stop last.
+pub fn sentence(error: &impl ToString) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    let capital: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    if capital.ends_with('.') { capital } else { format!("{capital}.") }
+}
+
 impl ProblemCode {
     /// The word itself, `insufficient_scope`.
     pub fn as_str(self) -> &'static str {

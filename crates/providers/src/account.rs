@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use valetkey_model::Account;
+use valetkey_model::{Account, is_deceptive};
 
 /// No provider lets a person have more.
 const LONGEST: usize = 255;
@@ -30,17 +30,11 @@ impl<Id: fmt::Display> From<Described<'_, Id>> for Account {
     }
 }
 
-/// The text without hidden characters and not too long, if anything is left.
+/// The text on one line, without hidden characters and not too long, if anything is left.
 fn visible(text: &str) -> Option<String> {
-    let text: String = text.chars().filter(|c| !is_deceptive(*c)).collect();
+    let text: String = text.chars().filter(|c| !is_deceptive(*c) && !matches!(c, '\u{2028}' | '\u{2029}')).collect();
     let text: String = text.trim().chars().take(LONGEST).collect();
     Some(text).filter(|text| !text.is_empty())
-}
-
-/// Characters that change how the text around them is shown: control, bidirectional overrides, zero-width.
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Account, AuthMethod, Details, FilePath, InstanceUrl, ProviderKind, RepoUrl, Revision};
+use valetkey_model::{Account, AuthMethod, Details, InstanceUrl, Place, ProviderKind, RepoUrl};
 
 use crate::{
     CatalogueEntry, Credential, GitAuth, Http, ProviderError,
@@ -291,25 +291,13 @@ pub trait Contents: Send + Sync {
     /// # Errors
     /// Any refusal. Some providers answer alike whether the repository, the revision or the path is missing:
     /// [`ProviderError::RepositoryNotFound`] here means any of them.
-    async fn tree(
-        &self,
-        at: Access<'_>,
-        repo: &RepoUrl,
-        revision: &Revision,
-        path: &FilePath,
-    ) -> Result<Tree, ProviderError>;
+    async fn tree(&self, at: Access<'_>, place: &Place) -> Result<Tree, ProviderError>;
 
     /// Reads a file, as the bytes that git holds.
     ///
     /// # Errors
     /// As [`tree`](Self::tree), and [`ProviderError::NotAFile`].
-    async fn file(
-        &self,
-        at: Access<'_>,
-        repo: &RepoUrl,
-        revision: &Revision,
-        path: &FilePath,
-    ) -> Result<Vec<u8>, ProviderError>;
+    async fn file(&self, at: Access<'_>, place: &Place) -> Result<Vec<u8>, ProviderError>;
 }
 
 /// The provider of a kind.

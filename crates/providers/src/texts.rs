@@ -1,6 +1,6 @@
 //! The words for people: every refusal says what happened and what to do. Some are fixed by the contract.
 
-use valetkey_model::{AuthMethod, InstanceUrl, Problem, ProviderKind};
+use valetkey_model::{AuthMethod, InstanceUrl, Problem, ProviderKind, sentence};
 
 use crate::{CallError, ProviderError, Refusal, TlsFault, provider};
 
@@ -251,15 +251,6 @@ fn quoted(said: &str) -> String {
 /// A further sentence, if there is one.
 fn spaced(sentence: &str) -> String {
     if sentence.is_empty() { String::new() } else { format!(" {sentence}") }
-}
-
-fn sentence(error: &impl std::fmt::Display) -> String {
-    format!("{}.", capitalised(&error.to_string()))
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde_json::json;
-use valetkey_model::{AuthMethod, InstanceUrl, ProviderKind, RepoUrl};
+use valetkey_model::{AuthMethod, InstanceUrl, Place, ProviderKind, RepoUrl};
 use valetkey_providers::{
     Access, AddressPolicy, Credential, Forge, Http, HttpConfig, Provider, PullRequestDraft, UpstreamBody, forge,
     github_app::{AppClient, AppKey, Permissions, convert_manifest, installations_of_user, revoke_installation_token},
@@ -120,7 +120,7 @@ async fn what_is_in_a_repository_is_read() {
     // To the description a path is one part of the address.
     let (revision, path) = ("main".parse().unwrap(), "README.md".parse().unwrap());
     let contents = repositories().contents().unwrap();
-    let tree = contents.tree(described.at(), &described.repo(), &revision, &path).await.unwrap();
+    let tree = contents.tree(described.at(), &Place { repo: described.repo(), revision, path }).await.unwrap();
     assert_eq!(tree.entries.len(), 1);
 }
 

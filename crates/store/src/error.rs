@@ -1,7 +1,7 @@
 use std::{io, path::PathBuf};
 
 use sqlx::migrate::MigrateError;
-use valetkey_model::{Problem, ProblemCode};
+use valetkey_model::{Problem, ProblemCode, sentence};
 
 /// Why the store did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -66,13 +66,8 @@ impl From<StoreError> for Problem {
                 ProblemCode::Internal
             }
         };
-        Self::new(code, capitalised(&error.to_string()))
+        Self::new(code, sentence(&error))
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).chain(['.']).collect())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 use url::Url;
 use valetkey_integrations::{AppFacts, AppSecrets, FixedApps, Integrations, NewApp};
-use valetkey_model::{Clock, Entropy, Problem, ProblemCode};
+use valetkey_model::{Clock, Entropy, Problem, ProblemCode, sentence};
 use valetkey_providers::{AddressPolicy, Http, HttpConfig, ProxySettings};
 use valetkey_seal::{KeyFile, Sealer, Secret, SystemEntropy, TokenHash};
 use valetkey_server::{App, AppConfig};
@@ -183,7 +183,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 fn sealed(error: &dyn Error) -> Problem {
-    Problem::new(ProblemCode::SealBroken, format!("{}.", capitalised(&chain(error))))
+    Problem::new(ProblemCode::SealBroken, sentence(&chain(error)))
         .remedy("`valetkey doctor` checks the master key file.")
 }
 
@@ -195,9 +195,4 @@ fn chain(error: &dyn Error) -> String {
         cause = next.source();
     }
     text
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

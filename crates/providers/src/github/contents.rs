@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
-use valetkey_model::{FilePath, RepoUrl, Revision};
+use valetkey_model::Place;
 
 use super::{GitHub, api, refusal::repository_refusal, repository_path};
 use crate::{Access, Contents, ProviderError, Tree, TreeEntry, api::Answer};
@@ -50,14 +50,8 @@ impl From<Entry> for TreeEntry {
 
 #[async_trait]
 impl Contents for GitHub {
-    async fn tree(
-        &self,
-        at: Access<'_>,
-        repo: &RepoUrl,
-        revision: &Revision,
-        path: &FilePath,
-    ) -> Result<Tree, ProviderError> {
-        let entries = match ask(at, repo, revision, path).await?.json()? {
+    async fn tree(&self, at: Access<'_>, place: &Place) -> Result<Tree, ProviderError> {
+        let entries = match ask(at, place).await?.json()? {
             Content::Folder(entries) => entries,
             Content::Other(entry) => vec![entry],
         };
@@ -65,15 +59,9 @@ impl Contents for GitHub {
         Ok(Tree { entries: entries.into_iter().map(TreeEntry::from).collect(), truncated })
     }
 
-    async fn file(
-        &self,
-        at: Access<'_>,
-        repo: &RepoUrl,
-        revision: &Revision,
-        path: &FilePath,
-    ) -> Result<Vec<u8>, ProviderError> {
-        let not_a_file = |why| ProviderError::NotAFile { path: path.clone(), why };
-        let answer = ask(at, repo, revision, path).await?;
+    async fn file(&self, at: Access<'_>, place: &Place) -> Result<Vec<u8>, ProviderError> {
+        let not_a_file = |why| ProviderError::NotAFile { path: place.path.clone(), why };
+        let answer = ask(at, place).await?;
         let entry = match answer.json()? {
             Content::Other(entry) if entry.kind == Kind::File => entry,
             Content::Folder(_) => return Err(not_a_file("it is a folder")),
@@ -90,7 +78,7 @@ impl Contents for GitHub {
     }
 }
 
-async fn ask(at: Access<'_>, repo: &RepoUrl, revision: &Revision, path: &FilePath) -> Result<Answer, ProviderError> {
+async fn ask(at: Access<'_>, Place { repo, revision, path }: &Place) -> Result<Answer, ProviderError> {
     let api = api(at)?;
     let contents = format!("{}/contents", repository_path(&api, repo)?);
     let answer = api.get_at(api.url_below(&contents, path.segments(), &[("ref", revision.as_str())])).await?;

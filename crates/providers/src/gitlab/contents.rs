@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
-use valetkey_model::{FilePath, RepoUrl, Revision};
+use valetkey_model::Place;
 
 use super::{GitLab, api, project_path, refusal::project_refusal};
 use crate::{Access, Contents, ProviderError, Tree, TreeEntry, paging::Paging};
@@ -40,13 +40,8 @@ struct File {
 
 #[async_trait]
 impl Contents for GitLab {
-    async fn tree(
-        &self,
-        at: Access<'_>,
-        repo: &RepoUrl,
-        revision: &Revision,
-        path: &FilePath,
-    ) -> Result<Tree, ProviderError> {
+    async fn tree(&self, at: Access<'_>, place: &Place) -> Result<Tree, ProviderError> {
+        let Place { repo, revision, path } = place;
         let api = api(at)?;
         let tree = format!("{}/repository/tree", project_path(&api, repo)?);
         let query = [("ref", revision.as_str()), ("path", path.as_str())];
@@ -55,13 +50,8 @@ impl Contents for GitLab {
         Ok(Tree { entries: entries.into_iter().map(TreeEntry::from).collect(), truncated: false })
     }
 
-    async fn file(
-        &self,
-        at: Access<'_>,
-        repo: &RepoUrl,
-        revision: &Revision,
-        path: &FilePath,
-    ) -> Result<Vec<u8>, ProviderError> {
+    async fn file(&self, at: Access<'_>, place: &Place) -> Result<Vec<u8>, ProviderError> {
+        let Place { repo, revision, path } = place;
         let api = api(at)?;
         let files = format!("{}/repository/files", project_path(&api, repo)?);
         let answer = api.get_at(api.url_below(&files, [path.as_str()], &[("ref", revision.as_str())])).await?;

@@ -6,29 +6,18 @@ use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_integrations::Place;
-use valetkey_model::{ProblemCode, ProjectName};
+use valetkey_model::{Place, ProblemCode, ProjectName};
 use valetkey_providers::{BranchInfo, TreeEntry};
 
 use super::TAG;
 use crate::{
     App,
+    api::repositories::REFUSED_REPOSITORY,
     auth::Caller,
     extract::{Id, Params},
     problem::{Answer, Failure},
     route::Row,
 };
-
-/// Whatever is asked of a repository, its provider may refuse.
-const REFUSED: [ProblemCode; 7] = [
-    ProblemCode::IntegrationMissing,
-    ProblemCode::IntegrationAmbiguous,
-    ProblemCode::RepositoryNotFound,
-    ProblemCode::TokenInvalid,
-    ProblemCode::InsufficientScope,
-    ProblemCode::RateLimited,
-    ProblemCode::ProviderUnreachable,
-];
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -36,18 +25,18 @@ pub(crate) fn rows() -> Vec<Row> {
             .operation(TAG, "ambientBranches", "All branches of a repository")
             .parameters::<Which>()
             .answers::<Branches>()
-            .fails(&REFUSED),
+            .fails(&REFUSED_REPOSITORY),
         Row::get("/api/projects/{project}/repo/tree", tree)
             .operation(TAG, "ambientTree", "What is in a folder of a repository")
             .parameters::<Where>()
             .answers::<Tree>()
-            .fails(&REFUSED)
+            .fails(&REFUSED_REPOSITORY)
             .fails(&[ProblemCode::NotFound]),
         Row::get("/api/projects/{project}/repo/blob", blob)
             .operation(TAG, "ambientBlob", "A file of a repository")
             .parameters::<Where>()
             .answers::<Blob>()
-            .fails(&REFUSED)
+            .fails(&REFUSED_REPOSITORY)
             .fails(&[ProblemCode::NotFound]),
     ]
 }

@@ -18,6 +18,17 @@ use crate::{
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
 
+/// Why nothing of a repository can be shown.
+pub(crate) const REFUSED_REPOSITORY: [ProblemCode; 7] = [
+    ProblemCode::IntegrationMissing,
+    ProblemCode::IntegrationAmbiguous,
+    ProblemCode::RepositoryNotFound,
+    ProblemCode::TokenInvalid,
+    ProblemCode::InsufficientScope,
+    ProblemCode::RateLimited,
+    ProblemCode::ProviderUnreachable,
+];
+
 pub(crate) fn rows() -> Vec<Row> {
     const TAG: &str = "Repositories";
     vec![
@@ -30,16 +41,8 @@ pub(crate) fn rows() -> Vec<Row> {
             .operation(TAG, "listBranches", "All branches of a repository")
             .parameters::<Which>()
             .answers::<Page<BranchInfo>>()
-            .fails(&[
-                ProblemCode::NotFound,
-                ProblemCode::IntegrationMissing,
-                ProblemCode::IntegrationAmbiguous,
-                ProblemCode::RepositoryNotFound,
-                ProblemCode::TokenInvalid,
-                ProblemCode::InsufficientScope,
-                ProblemCode::RateLimited,
-                ProblemCode::ProviderUnreachable,
-            ]),
+            .fails(&[ProblemCode::NotFound])
+            .fails(&REFUSED_REPOSITORY),
     ]
 }
 

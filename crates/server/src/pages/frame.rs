@@ -1,6 +1,6 @@
 //! What all pages have around their content.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::assets;
 use crate::{App, auth::Caller};
@@ -65,6 +65,12 @@ impl Frame {
         self.user = Some(String::new());
         self
     }
+}
+
+/// Where an address says what was just done.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Did {
+    pub(crate) did: Option<String>,
 }
 
 /// What `?did=` stands for.

@@ -5,12 +5,12 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, header};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use valetkey_model::{Problem, ProblemCode};
 
 use super::{
     form::{Form, ProblemView, refused},
-    frame::Frame,
+    frame::{Did, Frame},
     render::{Page, View},
 };
 use crate::{App, auth, extract::Params, problem::Answer, route::Row, sign_in};
@@ -40,11 +40,6 @@ struct LinkView {}
 
 impl View for LinkView {
     const TEMPLATE: &'static str = "sign_in_link.html";
-}
-
-#[derive(Debug, Deserialize)]
-struct Did {
-    did: Option<String>,
 }
 
 async fn show(State(app): State<App>, Params(Did { did }): Params<Did>, headers: HeaderMap) -> Response {

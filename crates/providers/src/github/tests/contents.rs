@@ -1,17 +1,22 @@
+use valetkey_model::Place;
+
 use super::*;
 use crate::{Contents, Tree, TreeEntry};
 
+fn place(github: &Fixture, revision: &str, path: &str) -> Place {
+    let (revision, path) = (revision.parse().unwrap(), path.parse().unwrap());
+    Place { repo: github.server.repo("octo/app"), revision, path }
+}
+
 async fn tree(answer: Vec<u8>, path: &str) -> (Result<Tree, ProviderError>, Vec<String>) {
     let github = refusing(answer).await;
-    let (revision, path) = ("feature/x".parse().unwrap(), path.parse().unwrap());
-    let tree = GitHub.tree(github.at(), &github.server.repo("octo/app"), &revision, &path).await;
+    let tree = GitHub.tree(github.at(), &place(&github, "feature/x", path)).await;
     (tree, github.server.lines())
 }
 
 async fn file(answer: &str) -> Result<Vec<u8>, ProviderError> {
     let github = refusing(json(200, "", answer)).await;
-    let (revision, path) = ("main".parse().unwrap(), "a".parse().unwrap());
-    GitHub.file(github.at(), &github.server.repo("octo/app"), &revision, &path).await
+    GitHub.file(github.at(), &place(&github, "main", "a")).await
 }
 
 fn not_a_file(why: &'static str) -> Result<Vec<u8>, ProviderError> {

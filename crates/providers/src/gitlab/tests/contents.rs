@@ -1,3 +1,5 @@
+use valetkey_model::Place;
+
 use super::*;
 use crate::{Contents, TreeEntry};
 
@@ -19,7 +21,8 @@ async fn a_folder_is_listed_page_by_page() {
     })
     .await;
     let (revision, path) = ("feature/x".parse().unwrap(), "src/..+a".parse().unwrap());
-    let tree = GitLab.tree(gitlab.at(), &gitlab.server.repo("team/repo"), &revision, &path).await.unwrap();
+    let tree =
+        GitLab.tree(gitlab.at(), &Place { repo: gitlab.server.repo("team/repo"), revision, path }).await.unwrap();
     let entry = |name: &str, id: &str, folder| TreeEntry {
         name: name.into(),
         path: format!("src/..+a/{name}"),
@@ -35,7 +38,8 @@ async fn a_folder_is_listed_page_by_page() {
 async fn a_files_path_is_one_part_of_the_address() {
     let gitlab = refusing(json(200, "", r#"{"content":"Zm4gbWFpbigp","encoding":"base64"}"#)).await;
     let (revision, path) = ("main".parse().unwrap(), "src/%2e%2e/a b?.rs".parse().unwrap());
-    let file = GitLab.file(gitlab.at(), &gitlab.server.repo("team/repo"), &revision, &path).await.unwrap();
+    let file =
+        GitLab.file(gitlab.at(), &Place { repo: gitlab.server.repo("team/repo"), revision, path }).await.unwrap();
     assert_eq!(file, b"fn main()");
     let asked = "GET /api/v4/projects/team%2Frepo/repository/files/src%2F%252e%252e%2Fa%20b%3F.rs?ref=main";
     assert_eq!(gitlab.server.lines(), [asked]);

@@ -5,9 +5,9 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use serde::Serialize;
-use valetkey_model::{Alias, IntegrationId, IntegrationRef, Problem, ProblemCode};
+use valetkey_model::{Alias, IntegrationId, IntegrationRef, Problem, ProblemCode, sentence};
 
-use super::{back, connect::sentence, named};
+use super::{back, named};
 use crate::{
     App,
     auth::Caller,

@@ -1,6 +1,6 @@
 use axum::{extract::State, response::IntoResponse};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use valetkey_integrations::RegisteredApp;
 use valetkey_model::{Integration, ProviderKind};
 use valetkey_providers::{github_app, provider};
@@ -11,7 +11,7 @@ use crate::{
     auth::Caller,
     extract::Params,
     pages::{
-        frame::{Frame, Section},
+        frame::{Did, Frame, Section},
         render::{Page, View},
     },
     problem::Answer,
@@ -101,11 +101,6 @@ fn install_page(of: &Integration, apps: &[RegisteredApp]) -> Option<String> {
     let app = apps.iter().find(|app| app.provider == of.provider && app.instance_url == of.instance_url)?;
     let slug = app.facts.slug.as_ref()?;
     Some(github_app::install_url(&of.instance_url, slug, None))
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Did {
-    did: Option<String>,
 }
 
 pub(super) async fn show(

@@ -15,7 +15,6 @@ use crate::{App, auth::Caller, route::Row};
 #[cfg(test)]
 pub(super) use card::tests;
 pub(super) use card::{Trouble, by_consent, in_trouble};
-pub(super) use connect::sentence;
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = vec![

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::{extract::State, response::IntoResponse};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use valetkey_model::{Integration, IntegrationId, Phase, RepositoryRun, Session, SessionId};
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
     extract::{Id, Params},
     pages::{
         form::ProblemView,
-        frame::{Frame, Section},
+        frame::{Did, Frame, Section},
         render::{Page, View},
         words::{Badge, Moment, span, title},
     },
@@ -157,11 +157,6 @@ fn why<'a>(reason: &'a str, run: &RepositoryRun, aliases: &Aliases) -> &'a str {
 /// Whether a link that a provider gave leads to a page and does nothing else.
 fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Did {
-    did: Option<String>,
 }
 
 pub(super) async fn show(

@@ -3,13 +3,10 @@
 use std::str::FromStr;
 
 use serde::Serialize;
-use valetkey_model::{BranchName, IntegrationRef, Problem, RepoUrl, RepoUrlError, SessionSpec};
+use valetkey_model::{BranchName, IntegrationRef, Problem, RepoUrl, RepoUrlError, SessionSpec, sentence};
 use valetkey_sessions::{NewAgent, NewRepository, NewSession};
 
-use crate::pages::{
-    form::{Form, ProblemView},
-    integrations::sentence,
-};
+use crate::pages::form::{Form, ProblemView};
 
 const MOST_MINUTES: u64 = 7 * 24 * 60;
 

@@ -8,7 +8,7 @@ use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use valetkey_integrations::AppWish;
-use valetkey_model::{InstanceUrl, Problem, ProblemCode};
+use valetkey_model::{InstanceUrl, Problem, ProblemCode, sentence};
 use valetkey_providers::github_app::ManifestForm;
 use valetkey_seal::TokenHash;
 
@@ -19,7 +19,6 @@ use crate::{
     extract::Params,
     pages::{
         form::{Form, ProblemView, refused},
-        integrations::sentence,
         render::{Page, View},
     },
     problem::Answer,

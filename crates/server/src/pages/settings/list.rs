@@ -1,5 +1,5 @@
 use axum::{extract::State, response::IntoResponse};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use valetkey_integrations::RegisteredApp;
 use valetkey_model::{Integration, ProviderKind};
 
@@ -8,7 +8,10 @@ use crate::{
     App,
     auth::Caller,
     extract::Params,
-    pages::render::{Page, View},
+    pages::{
+        frame::Did,
+        render::{Page, View},
+    },
     problem::Answer,
 };
 
@@ -61,11 +64,6 @@ impl AppsView {
             offers: offers.map(|kind| Offer { slug: kind.slug(), name: kind.name() }).collect(),
         }
     }
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Did {
-    did: Option<String>,
 }
 
 pub(super) async fn show(

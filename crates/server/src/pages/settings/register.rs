@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::Serialize;
 use valetkey_integrations::{AppSecrets, NewApp, RegisteredApp};
-use valetkey_model::{InstanceUrl, Problem, ProblemCode, ProviderKind};
+use valetkey_model::{InstanceUrl, Problem, ProblemCode, ProviderKind, sentence};
 use valetkey_providers::{Scope, provider};
 use valetkey_seal::Secret;
 use valetkey_store::AppOrigin;
@@ -23,7 +23,6 @@ use crate::{
     oauth::callback_url,
     pages::{
         form::{Form, ProblemView, refused},
-        integrations::sentence,
         render::{Page, View},
     },
     problem::{Answer, Failure},

@@ -31,8 +31,6 @@ use ground::Ground;
 use read::Wrong;
 use view::ConnectView;
 
-pub(in crate::pages) use read::sentence;
-
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = vec![
         Row::get("/integrations/connect/{provider}", show).page(),

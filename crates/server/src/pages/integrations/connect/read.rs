@@ -1,7 +1,7 @@
 //! What a form asks for, or what is wrong with it.
 
 use valetkey_integrations::{Connect, ConsentRequest};
-use valetkey_model::{Alias, InstanceUrl, Integration, OwnerScope, Problem, ProblemCode};
+use valetkey_model::{Alias, InstanceUrl, Integration, OwnerScope, Problem, ProblemCode, sentence};
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 
@@ -122,14 +122,6 @@ fn level(ground: &Ground, form: &Form) -> Result<OwnerScope, Wrong> {
         ("project", Some(project)) => Ok(OwnerScope::Project(project)),
         _ => Err(Wrong::about("level", "There is no such project, or no longer.")),
     }
-}
-
-/// An error's words as a sentence.
-pub(in crate::pages) fn sentence(error: &impl ToString) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    let capital: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
-    if capital.ends_with('.') { capital } else { format!("{capital}.") }
 }
 
 #[cfg(test)]
