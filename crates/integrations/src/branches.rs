@@ -1,4 +1,4 @@
-use valetkey_model::{Problem, ProjectName, RepoUrl, UserId};
+use valetkey_model::{Actor, Problem, ProjectName, RepoUrl};
 use valetkey_providers::BranchInfo;
 
 use crate::Integrations;
@@ -10,11 +10,11 @@ impl Integrations {
     /// As [`resolve`](Self::resolve), or the provider's refusal.
     pub async fn branches(
         &self,
-        caller: &UserId,
+        by: &Actor,
         project: &ProjectName,
         repo: &RepoUrl,
     ) -> Result<Vec<BranchInfo>, Problem> {
-        let opened = self.opened(&self.serving(caller, project, repo).await?).await?;
+        let opened = self.opened(&self.serving(by, project, repo).await?).await?;
         opened.repositories()?.branches(opened.access(), repo).await.map_err(|e| opened.problem(e))
     }
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use valetkey_model::{
-    AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode,
-    ProviderKind, RepoUrl, UserId,
+    Actor, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode,
+    ProviderKind, RepoUrl,
 };
 use valetkey_providers::{Checked, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict};
 use valetkey_store::Finding;
@@ -107,8 +107,8 @@ impl Integrations {
     ///
     /// # Errors
     /// `not_found`, or a store or seal problem. A refusal by the provider is no error: it is the new status.
-    pub async fn test(&self, owner: &UserId, which: &IntegrationRef) -> Result<Integration, Problem> {
-        let integration = self.get(owner, which).await?;
+    pub async fn test(&self, by: &Actor, which: &IntegrationRef) -> Result<Integration, Problem> {
+        let integration = self.testable(by, which).await?;
         // Whatever the provider said is the new status, not an error of this call.
         self.check(&integration).await.map(drop)?;
         self.by_id(&integration.id).await

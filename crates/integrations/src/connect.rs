@@ -1,11 +1,11 @@
 use jiff::Timestamp;
 use valetkey_model::{
-    Account, Alias, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope,
-    Problem, ProblemCode, ProviderKind, UserId,
+    Account, Actor, Alias, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef,
+    OwnerScope, Problem, ProblemCode, ProviderKind,
 };
 use valetkey_providers::{Access, Checked, Credential, provider};
 use valetkey_seal::{Identity, Secret};
-use valetkey_store::{Reconnection, StoreError};
+use valetkey_store::{IntegrationFilter, Reconnection, StoreError};
 
 use crate::{
     Integrations,
@@ -22,7 +22,7 @@ pub struct Connect {
     /// Who may use it, and where.
     pub scope: OwnerScope,
     /// Who connects it.
-    pub owner: UserId,
+    pub by: Actor,
     /// Its name; `user@host` if none.
     pub alias: Option<Alias>,
     /// Where; the provider's public service if none.
@@ -59,6 +59,7 @@ impl Integrations {
 
     /// As [`connect`](Self::connect), with what is known of the credential's end.
     pub(crate) async fn connect_until(&self, wanted: Connect, ends: Ends) -> Result<Integration, Problem> {
+        wanted.by.require_to_connect(&wanted.scope)?;
         let instance = instance_of(wanted.provider, wanted.instance_url.clone())?;
         let checked = self.ask_for_new(wanted.provider, &instance, &wanted.credential).await?;
         if let Some(known) = self.reconnectable(&wanted, &instance, &checked).await? {
@@ -69,7 +70,7 @@ impl Integrations {
             id: IntegrationId::new(now, &*self.entropy),
             provider: wanted.provider,
             scope: wanted.scope,
-            owner: wanted.owner,
+            owner: wanted.by.user,
             alias: wanted.alias.clone().map_or_else(|| default_alias(&checked, &instance, 1), Ok)?,
             instance_url: instance,
             account: checked.account.clone(),
@@ -114,11 +115,11 @@ impl Integrations {
     /// As [`replace_as`](Self::replace_as).
     pub async fn replace(
         &self,
-        owner: &UserId,
+        by: &Actor,
         which: &IntegrationRef,
         token: Secret<String>,
     ) -> Result<Integration, Problem> {
-        self.replace_as(owner, which, token, None).await
+        self.replace_as(by, which, token, None).await
     }
 
     /// The same, where what goes with the token, a user name or e-mail address, is another one now too.
@@ -128,12 +129,12 @@ impl Integrations {
     /// `conflict` where there is no token to replace, because a person consented.
     pub async fn replace_as(
         &self,
-        owner: &UserId,
+        by: &Actor,
         which: &IntegrationRef,
         token: Secret<String>,
         login: Option<String>,
     ) -> Result<Integration, Problem> {
-        let known = self.get(owner, which).await?;
+        let known = self.managed(by, which).await?;
         if matches!(known.auth_method, AuthMethod::OAuth | AuthMethod::App) {
             let detail =
                 format!("'{}' was connected by consent; its tokens are not for people to replace.", known.alias);
@@ -155,12 +156,11 @@ impl Integrations {
     /// As [`replace`](Self::replace); `integration_unusable` also for another provider or instance.
     pub(crate) async fn reconnect(
         &self,
-        owner: &UserId,
         known: &IntegrationId,
         wanted: Connect,
         ends: Ends,
     ) -> Result<Integration, Problem> {
-        let known = self.get(owner, &IntegrationRef::Id(known.clone())).await?;
+        let known = self.managed(&wanted.by, &IntegrationRef::Id(known.clone())).await?;
         if known.provider != wanted.provider || wanted.instance_url.as_ref() != Some(&known.instance_url) {
             let detail = format!("'{}' belongs to {} at {}.", known.alias, known.provider, known.instance_url);
             return Err(Problem::new(ProblemCode::IntegrationUnusable, detail));
@@ -213,7 +213,12 @@ impl Integrations {
                 && i.account.id == checked.account.id
                 && wanted.alias.as_ref().is_none_or(|alias| *alias == i.alias)
         };
-        Ok(self.list(&wanted.owner, Some(wanted.provider)).await?.into_iter().find(same))
+        let filter = IntegrationFilter {
+            provider: Some(wanted.provider),
+            level: Some(wanted.scope.level()),
+            ..Default::default()
+        };
+        Ok(self.all_seen(&wanted.by, &filter).await?.into_iter().find(|it| same(it) && wanted.by.manages(it)))
     }
 
     pub(crate) async fn replace_credential(

@@ -1,4 +1,4 @@
-use valetkey_model::{Place, Problem, ProblemCode, ProjectName, UserId};
+use valetkey_model::{Actor, Place, Problem, ProblemCode, ProjectName};
 use valetkey_providers::{CallError, Contents, ProviderError, Tree, forge};
 
 use crate::{Integrations, opened::Opened};
@@ -9,8 +9,8 @@ impl Integrations {
     /// # Errors
     /// As [`resolve`](Self::resolve), `invalid_input` if the provider's repositories can't be looked into, or the
     /// provider's refusal; `not_found` if the repository is there, but not the folder.
-    pub async fn tree(&self, caller: &UserId, project: &ProjectName, place: &Place) -> Result<Tree, Problem> {
-        let (opened, contents) = self.open_contents(caller, project, place).await?;
+    pub async fn tree(&self, by: &Actor, project: &ProjectName, place: &Place) -> Result<Tree, Problem> {
+        let (opened, contents) = self.open_contents(by, project, place).await?;
         opened.explained(place, contents.tree(opened.access(), place).await).await
     }
 
@@ -18,18 +18,18 @@ impl Integrations {
     ///
     /// # Errors
     /// As [`tree`](Self::tree), and `invalid_input` for what is no file or too large to be shown.
-    pub async fn file(&self, caller: &UserId, project: &ProjectName, place: &Place) -> Result<Vec<u8>, Problem> {
-        let (opened, contents) = self.open_contents(caller, project, place).await?;
+    pub async fn file(&self, by: &Actor, project: &ProjectName, place: &Place) -> Result<Vec<u8>, Problem> {
+        let (opened, contents) = self.open_contents(by, project, place).await?;
         opened.explained(place, contents.file(opened.access(), place).await).await
     }
 
     async fn open_contents(
         &self,
-        caller: &UserId,
+        by: &Actor,
         project: &ProjectName,
         place: &Place,
     ) -> Result<(Opened<'_>, &'static dyn Contents), Problem> {
-        let integration = self.serving(caller, project, &place.repo).await?;
+        let integration = self.serving(by, project, &place.repo).await?;
         let contents = forge(integration.provider).and_then(|forge| forge.contents()).ok_or_else(|| {
             let text = "unsupported repository provider (only GitHub and GitLab are supported)";
             Problem::new(ProblemCode::InvalidInput, text)

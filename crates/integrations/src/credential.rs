@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use valetkey_model::{
-    InstanceUrl, Integration, IntegrationRef, Problem, ProblemCode, ProjectName, ProviderKind, UserId,
+    Actor, InstanceUrl, Integration, IntegrationRef, Problem, ProblemCode, ProjectName, ProviderKind,
 };
 use valetkey_providers::{Credential, Forge, GitAuth, forge};
 use valetkey_seal::{SealError, Sealed};
@@ -26,18 +26,19 @@ impl Integrations {
     /// As [`Integrations::resolve`]; `seal_broken` when it does not open.
     pub async fn credential_for(
         &self,
-        owner: &UserId,
+        by: &Actor,
         project: &ProjectName,
         instance: &InstanceUrl,
         account: Option<&str>,
     ) -> Result<GitCredential, Problem> {
-        let own = self.list(owner, None).await?;
-        let mut named = own.iter().filter(|i| i.instance_url == *instance && Some(&*i.account.username) == account);
+        let usable = self.store.integrations_for(&by.user, project).await?;
+        let named = |i: &&Integration| i.instance_url == *instance && Some(&*i.account.username) == account;
+        let mut named = usable.iter().filter(named).filter(|i| by.uses(i, project));
         let chosen = match (named.next(), named.next()) {
             (Some(only), None) => Some(IntegrationRef::Id(only.id.clone())),
             _ => None,
         };
-        let found = self.resolve(owner, project, None, Some(instance), chosen.as_ref()).await?.integration;
+        let found = self.resolve(by, project, None, Some(instance), chosen.as_ref()).await?.integration;
         let Current { integration: found, credential } = self.fresh(&found).await?;
         let auth = git_auth(found.provider, &credential)?;
         self.store.touch_used(&found.id, self.clock.now()).await?;

@@ -1,10 +1,10 @@
-use valetkey_model::{AuthMethod, Integration, IntegrationRef, Problem, ProblemCode, SessionId, UserId};
+use valetkey_model::{Actor, AuthMethod, Integration, IntegrationRef, Problem, ProblemCode, SessionId};
 use valetkey_providers::{
     Credential,
     oauth::{OAuthClient, Revoked},
     provider,
 };
-use valetkey_store::{IntegrationFilter, Removal, RemovalMode};
+use valetkey_store::{Everybodys, Removal, RemovalMode};
 
 use crate::{
     Integrations,
@@ -60,8 +60,8 @@ impl Integrations {
     ///
     /// # Errors
     /// `not_found`. A provider that does not revoke is no error: the credential is gone from here all the same.
-    pub async fn disconnect(&self, owner: &UserId, which: &IntegrationRef, now: bool) -> Result<Disconnected, Problem> {
-        let integration = self.get(owner, which).await?;
+    pub async fn disconnect(&self, by: &Actor, which: &IntegrationRef, now: bool) -> Result<Disconnected, Problem> {
+        let integration = self.managed(by, which).await?;
         // One that does not open can't be revoked, but must not be in the way either.
         let opened = self.open(&integration).await.ok().map(|(credential, _)| credential);
         let mode = if now { RemovalMode::Now } else { RemovalMode::WhenFree };
@@ -108,7 +108,7 @@ impl Integrations {
 
     /// Whether the same account consented for another integration too: a provider would end both.
     async fn is_shared(&self, of: &Integration) -> Result<bool, Problem> {
-        let filter = IntegrationFilter { provider: Some(of.provider), include_removing: true };
+        let filter = Everybodys { provider: Some(of.provider), include_removing: true };
         let same = |other: &Integration| {
             other.id != of.id
                 && other.instance_url == of.instance_url

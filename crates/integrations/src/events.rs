@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{
-    Alias, CheckOutcome, Integration, IntegrationEventId, IntegrationId, Problem, ProblemCode, ProviderKind, Status,
-    UserId,
+    Actor, Alias, CheckOutcome, Integration, IntegrationEventId, IntegrationId, Level, OwnerScope, Problem,
+    ProblemCode, ProviderKind, Status,
 };
 use valetkey_store as store;
 
@@ -137,18 +137,18 @@ fn in_words(outcome: &CheckOutcome) -> (Status, Option<&str>) {
 }
 
 impl Integrations {
-    /// Up to `limit` events of one owner's integrations, of one or all, the newest first, from the one before `before`.
+    /// Up to `limit` events of the integrations that somebody may know of, of one or all, the newest first, from the one before `before`.
     ///
     /// # Errors
     /// When the store fails or a record is damaged.
     pub async fn events(
         &self,
-        owner: &UserId,
+        by: &Actor,
         integration: Option<&IntegrationId>,
         before: Option<&IntegrationEventId>,
         limit: u32,
     ) -> Result<Vec<IntegrationEvent>, Problem> {
-        let page = self.store.integration_events_page(owner, integration, before, limit).await?;
+        let page = self.store.integration_events_page(by, integration, before, limit).await?;
         page.into_iter().map(read).collect()
     }
 
@@ -161,6 +161,10 @@ impl Integrations {
             id: IntegrationEventId::new(at, &*self.entropy),
             integration: of.id.clone(),
             owner: of.owner.clone(),
+            project: Some(&of.scope)
+                .filter(|scope| scope.level() == Level::Project)
+                .and_then(OwnerScope::project)
+                .cloned(),
             at,
             kind,
             body: serde_json::to_value(Body { subject, what }).expect("plain data is JSON"),

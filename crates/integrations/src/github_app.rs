@@ -2,16 +2,17 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use url::{Url, form_urlencoded};
-use valetkey_model::{InstanceUrl, Integration, OAuthAttemptId, Problem, ProviderKind, UserId};
-use valetkey_providers::github_app::{Manifest, ManifestForm, convert_manifest, manifest};
-use valetkey_seal::{Secret, TokenHash, mint};
-use valetkey_store::{AppOrigin, AttemptWay, OAuthAttempt, Taken};
+use url::Url;
+use valetkey_model::{Actor, InstanceUrl, Integration, OAuthAttemptId, Problem, ProviderKind};
+use valetkey_providers::{
+    github_app::{Manifest, ManifestForm, convert_manifest, manifest},
+    oauth::Callback,
+};
+use valetkey_seal::{TokenHash, mint};
+use valetkey_store::{AppOrigin, AttemptWay, OAuthAttempt};
 
 use crate::{
-    AppFacts, AppSecrets, Integrations, NewApp, RegisteredApp,
-    connect::instance_of,
-    consent::{bound_by, invalid_state},
+    AppFacts, AppSecrets, Integrations, NewApp, RegisteredApp, connect::instance_of, consent::invalid_state,
     installations::not_owned,
 };
 
@@ -37,12 +38,7 @@ impl Integrations {
     /// # Errors
     /// When the store fails.
     #[expect(clippy::disallowed_methods, reason = "the state is part of the address that the browser posts to")]
-    pub async fn begin_app(
-        &self,
-        owner: &UserId,
-        wish: AppWish<'_>,
-        browser: &TokenHash,
-    ) -> Result<ManifestForm, Problem> {
+    pub async fn begin_app(&self, by: &Actor, wish: AppWish<'_>, browser: &TokenHash) -> Result<ManifestForm, Problem> {
         let instance_url = instance_of(KIND, wish.instance_url)?;
         let (state, now) = (mint("", &*self.entropy), self.clock.now());
         let name = format!("Valetkey {}", wish.public_url.host_str().unwrap_or_default());
@@ -58,7 +54,7 @@ impl Integrations {
             id: OAuthAttemptId::new(now, &*self.entropy),
             way: AttemptWay::Web { state_hash: TokenHash::of_secret(&state).as_str().to_owned() },
             browser_hash: browser.as_str().to_owned(),
-            owner: owner.clone(),
+            owner: by.user.clone(),
             provider: KIND,
             instance_url,
             body: json!({ "registers": "github app" }),
@@ -76,23 +72,15 @@ impl Integrations {
     /// # Errors
     /// `oauth_state_invalid` as with a consent; GitHub's refusal. Nothing is registered here then.
     pub async fn finish_app(&self, query: &str, proofs: &[TokenHash]) -> Result<RegisteredApp, Problem> {
-        let field = |name: &str| {
-            form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-        };
-        let (Some(code), Some(state)) = (field("code"), field("state")) else {
+        let Callback::Code { code, state, .. } = Callback::parse(query) else {
             return Err(invalid_state("This is not the answer of a GitHub."));
         };
-        let taken = self.store.take_oauth_attempt(TokenHash::of(&state).as_str(), self.clock.now()).await?;
-        let Taken::Attempt(attempt) = taken else {
-            return Err(invalid_state(
-                "This answer was used already, is too late, or belongs to nothing started here.",
-            ));
-        };
-        if bound_by(&attempt.browser_hash, proofs).is_none() || attempt.body.get("registers").is_none() {
-            return Err(invalid_state("This answer was started in another browser, or for something else."));
+        let (attempt, _) = self.take(&state, proofs).await?;
+        if attempt.body.get("registers").is_none() {
+            return Err(invalid_state("This answer was started for something else."));
         }
         let instance = attempt.instance_url;
-        let made = convert_manifest(&self.http, &instance, self.clock.now(), &Secret::new(code)).await;
+        let made = convert_manifest(&self.http, &instance, self.clock.now(), &code).await;
         let made = made.map_err(|e| e.into_problem(KIND, &instance))?;
         let secrets = AppSecrets {
             client_secret: Some(made.client_secret),
@@ -109,8 +97,8 @@ impl Integrations {
     ///
     /// # Errors
     /// `forbidden` for an installation that is not theirs, or where that can't be verified.
-    pub async fn link_installation(&self, owner: &UserId, installation: u64) -> Result<Integration, Problem> {
-        let known = self.app_integration(owner).await?.ok_or_else(not_owned)?;
+    pub async fn link_installation(&self, by: &Actor, installation: u64) -> Result<Integration, Problem> {
+        let known = self.app_integration(by).await?.ok_or_else(not_owned)?;
         self.verify_installation(&known, installation).await
     }
 }

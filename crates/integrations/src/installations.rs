@@ -8,8 +8,8 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use valetkey_model::{
-    CheckOutcome, Installation, InstallationState, Integration, IntegrationId, Problem, ProblemCode, ProviderKind,
-    RepoUrl, UserId,
+    Actor, CheckOutcome, Installation, InstallationState, Integration, IntegrationId, Problem, ProblemCode,
+    ProviderKind, RepoUrl,
 };
 use valetkey_providers::{
     Credential, ProviderError,
@@ -126,8 +126,8 @@ impl Integrations {
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) async fn app_integration(&self, owner: &UserId) -> Result<Option<Integration>, Problem> {
-        let all = self.list(owner, Some(ProviderKind::GitHub)).await?;
+    pub(crate) async fn app_integration(&self, by: &Actor) -> Result<Option<Integration>, Problem> {
+        let all = self.own(by, Some(ProviderKind::GitHub)).await?;
         Ok(all.into_iter().rfind(|it| it.auth_method == valetkey_model::AuthMethod::App))
     }
 

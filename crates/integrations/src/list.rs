@@ -1,7 +1,9 @@
 use valetkey_model::{
-    Alias, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode, ProjectName, ProviderKind,
-    Query, SessionId, UserId, resolve,
+    Actor, Alias, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode, ProjectName,
+    ProviderKind, Query, SessionId, UserId, resolve,
 };
+
+use valetkey_store::{IntegrationFilter, Owner};
 
 use crate::Integrations;
 
@@ -12,31 +14,59 @@ pub struct Resolved {
     pub integration: Integration,
     /// Why this one.
     pub reason: String,
+    /// How it was found, level by level.
+    pub steps: Vec<String>,
     /// All that were considered.
     pub candidates: Vec<IntegrationId>,
 }
 
 impl Integrations {
-    /// The caller's integrations, oldest first, those being removed left out.
+    /// A page of the integrations that somebody may know of, their own and their projects', oldest first, from the one
+    /// behind `after`; those being removed are left out.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn list(&self, owner: &UserId, provider: Option<ProviderKind>) -> Result<Vec<Integration>, Problem> {
-        let mut own = self.store.integrations_for(owner, None).await?;
-        own.retain(|integration| provider.is_none_or(|wanted| wanted == integration.provider));
-        Ok(own)
+    pub async fn page(
+        &self,
+        by: &Actor,
+        filter: &IntegrationFilter<'_>,
+        after: Option<&IntegrationId>,
+        limit: u32,
+    ) -> Result<Vec<Integration>, Problem> {
+        Ok(self.store.integrations_page(by, filter, self.clock.now(), after, limit).await?)
     }
 
-    /// One of the caller's integrations.
+    /// All that [`page`](Self::page) gives, in one list: for filters that leave few.
+    pub(crate) async fn all_seen(
+        &self,
+        by: &Actor,
+        filter: &IntegrationFilter<'_>,
+    ) -> Result<Vec<Integration>, Problem> {
+        self.page(by, filter, None, u32::MAX).await
+    }
+
+    /// What somebody connected for themselves, for one project or everywhere; oldest first.
     ///
     /// # Errors
-    /// `not_found`, also for one of somebody else's; `integration_ambiguous` for an alias used on several levels.
-    pub async fn get(&self, owner: &UserId, which: &IntegrationRef) -> Result<Integration, Problem> {
-        let named = |i: &Integration| match which {
-            IntegrationRef::Id(id) => i.id == *id,
-            IntegrationRef::Alias(alias) => i.alias == *alias,
+    /// When the store fails.
+    pub async fn own(&self, by: &Actor, provider: Option<ProviderKind>) -> Result<Vec<Integration>, Problem> {
+        self.all_seen(by, &IntegrationFilter { provider, owner: Some(Owner::Themselves), ..Default::default() }).await
+    }
+
+    /// An integration that somebody may know of.
+    ///
+    /// # Errors
+    /// `not_found`, also for one that is none of their business; `integration_ambiguous` for an alias used several times.
+    pub async fn get(&self, by: &Actor, which: &IntegrationRef) -> Result<Integration, Problem> {
+        let mut found = match which {
+            IntegrationRef::Id(id) => {
+                let known = self.store.integration(id).await?;
+                known.into_iter().filter(|it| !it.removing && by.sees(it)).collect()
+            }
+            IntegrationRef::Alias(alias) => {
+                self.all_seen(by, &IntegrationFilter { alias: Some(alias), ..Default::default() }).await?
+            }
         };
-        let mut found: Vec<_> = self.list(owner, None).await?.into_iter().filter(named).collect();
         match (found.pop(), found.is_empty()) {
             (Some(only), true) => Ok(only),
             (Some(_), false) => Err(Problem::new(
@@ -49,24 +79,61 @@ impl Integrations {
         }
     }
 
-    /// The integration that a session of `caller` in `project` would use, and why.
+    /// The same, for whoever wants to change it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and `forbidden` for one that others manage.
+    pub async fn managed(&self, by: &Actor, which: &IntegrationRef) -> Result<Integration, Problem> {
+        let found = self.get(by, which).await?;
+        if by.manages(&found) {
+            return Ok(found);
+        }
+        let project = found.scope.project().map_or_else(String::new, |project| format!(" of the project '{project}'"));
+        Err(Problem::new(ProblemCode::Forbidden, format!("Only an admin{project} may change '{}'.", found.alias))
+            .remedy("Ask one of them, or connect an integration of your own."))
+    }
+
+    /// The same, for whoever wants its provider asked.
+    ///
+    /// # Errors
+    /// As [`managed`](Self::managed); members of a project may have its integrations tested.
+    pub async fn testable(&self, by: &Actor, which: &IntegrationRef) -> Result<Integration, Problem> {
+        let found = self.get(by, which).await?;
+        match found.scope.project() {
+            Some(project) if by.uses(&found, project) => Ok(found),
+            _ => self.managed(by, &IntegrationRef::Id(found.id)).await,
+        }
+    }
+
+    /// Somebody with their roles as they are now.
+    ///
+    /// # Errors
+    /// `forbidden` for whoever is not known any more, or disabled.
+    pub async fn actor(&self, user: &UserId) -> Result<Actor, Problem> {
+        self.store.actor(user).await?.ok_or_else(|| {
+            Problem::new(ProblemCode::Forbidden, "The person who started this may not use Valetkey any more.")
+        })
+    }
+
+    /// The integration that a session of theirs in `project` would use, and why.
     ///
     /// # Errors
     /// As [`valetkey_model::resolve`].
     pub async fn resolve(
         &self,
-        caller: &UserId,
+        by: &Actor,
         project: &ProjectName,
         provider: Option<ProviderKind>,
         instance: Option<&InstanceUrl>,
         explicit: Option<&IntegrationRef>,
     ) -> Result<Resolved, Problem> {
-        let all = self.store.integrations_for(caller, Some(project)).await?;
-        let query = Query { caller, project, explicit, provider, instance };
+        let all = self.store.integrations_for(&by.user, project).await?;
+        let query = Query { caller: by, project, explicit, provider, instance };
         let resolution = resolve(&all, query)?;
         Ok(Resolved {
             integration: resolution.integration.clone(),
             reason: resolution.reason,
+            steps: resolution.steps,
             candidates: resolution.candidates,
         })
     }
@@ -75,8 +142,8 @@ impl Integrations {
     ///
     /// # Errors
     /// `not_found`, or `conflict` for a name in use.
-    pub async fn rename(&self, owner: &UserId, which: &IntegrationRef, alias: &Alias) -> Result<Integration, Problem> {
-        let integration = self.get(owner, which).await?;
+    pub async fn rename(&self, by: &Actor, which: &IntegrationRef, alias: &Alias) -> Result<Integration, Problem> {
+        let integration = self.managed(by, which).await?;
         self.store.rename(&integration.id, alias, self.clock.now()).await?;
         self.by_id(&integration.id).await
     }
@@ -85,13 +152,8 @@ impl Integrations {
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn set_default(
-        &self,
-        owner: &UserId,
-        which: &IntegrationRef,
-        default: bool,
-    ) -> Result<Integration, Problem> {
-        let integration = self.get(owner, which).await?;
+    pub async fn set_default(&self, by: &Actor, which: &IntegrationRef, default: bool) -> Result<Integration, Problem> {
+        let integration = self.managed(by, which).await?;
         self.store.set_default(&integration.id, default, self.clock.now()).await?;
         self.by_id(&integration.id).await
     }
@@ -100,8 +162,8 @@ impl Integrations {
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn used_by(&self, owner: &UserId, which: &IntegrationRef) -> Result<Vec<SessionId>, Problem> {
-        let integration = self.get(owner, which).await?;
+    pub async fn used_by(&self, by: &Actor, which: &IntegrationRef) -> Result<Vec<SessionId>, Problem> {
+        let integration = self.get(by, which).await?;
         Ok(self.store.grants_holding(&integration.id, self.clock.now()).await?)
     }
 

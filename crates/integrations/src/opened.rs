@@ -1,4 +1,4 @@
-use valetkey_model::{Integration, Problem, ProjectName, RepoUrl, UserId};
+use valetkey_model::{Actor, Integration, Problem, ProjectName, RepoUrl};
 use valetkey_providers::{Access, Credential, Forge, Provider, ProviderError, provider};
 
 use crate::{Integrations, credential::repositories_of, refresh::Current};
@@ -35,11 +35,11 @@ impl Integrations {
     /// The integration that a session of the caller would use for a repository.
     pub(crate) async fn serving(
         &self,
-        caller: &UserId,
+        by: &Actor,
         project: &ProjectName,
         repo: &RepoUrl,
     ) -> Result<Integration, Problem> {
-        Ok(self.resolve(caller, project, None, Some(repo.instance()), None).await?.integration)
+        Ok(self.resolve(by, project, None, Some(repo.instance()), None).await?.integration)
     }
 
     pub(crate) fn access<'a>(&'a self, of: &'a Integration, credential: &'a Credential) -> Access<'a> {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use valetkey_model::{AuthMethod, CheckOutcome, Integration, IntegrationRef, Problem, ProblemCode, UserId};
+use valetkey_model::{Actor, AuthMethod, CheckOutcome, Integration, IntegrationRef, Problem, ProblemCode};
 use valetkey_providers::{Consent, Credential, ProviderError, Rotated, Verdict, provider};
 use valetkey_seal::{TokenHash, mint};
 use valetkey_store::{Claim, Finding, RefreshLease};
@@ -34,23 +34,30 @@ impl Integrations {
     ///
     /// # Errors
     /// The provider's refusal; then the old one stays. `token_revoked` if the answer was lost and the old one is dead.
-    pub async fn rotate(&self, owner: &UserId, which: &IntegrationRef) -> Result<Rotation, Problem> {
-        let Current { integration: known, credential: old } = self.fresh(&self.get(owner, which).await?).await?;
-        let rotation = {
-            let slot = self.turns.of(&known.id);
-            let _turn = slot.lock().await;
-            let lease = self.lease_for_rotation(&known).await?;
-            let rotation = self.rotated(&known, &old).await;
-            // What replaced the credential has ended the lease already.
-            self.store.abandon_refresh(&lease).await?;
-            rotation?
-        };
+    pub async fn rotate(&self, by: &Actor, which: &IntegrationRef) -> Result<Rotation, Problem> {
+        let Current { integration: known, credential: old } = self.fresh(&self.managed(by, which).await?).await?;
+        // In a task of its own: once the provider has answered, nobody else has the new credential.
+        let this = self.clone();
+        let work = self.turns.running.spawn(async move { this.rotated_in_turn(&known, &old).await });
+        let rotation = work.await.unwrap_or_else(|_| Err(interrupted()))?;
         if let Rotation::Done(new) = &rotation {
             // Its words about the new one are the status that is shown; a failure to ask changes nothing.
             self.check(new).await.map(drop)?;
             return Ok(Rotation::Done(Box::new(self.by_id(&new.id).await?)));
         }
         Ok(rotation)
+    }
+
+    async fn rotated_in_turn(&self, known: &Integration, old: &Credential) -> Result<Rotation, Problem> {
+        let slot = self.turns.of(&known.id);
+        let _turn = slot.lock().await;
+        let lease = self.lease_for_rotation(known).await?;
+        let rotation = self.rotated(known, old).await;
+        // What replaced the credential has ended the lease already; one that stays ends by itself.
+        if let Err(error) = self.store.abandon_refresh(&lease).await {
+            tracing::warn!(integration = %known.id, %error, "the lease of a rotation was not given back");
+        }
+        rotation
     }
 
     /// Keeps others, in other processes too, from rotating or refreshing the same token: a second time may end the whole
@@ -154,4 +161,8 @@ impl Integrations {
             _ => Ok(problem),
         }
     }
+}
+
+fn interrupted() -> Problem {
+    Problem::new(ProblemCode::Internal, "The rotation broke off.").remedy("Test the integration to see how it stands.")
 }

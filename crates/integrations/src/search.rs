@@ -1,7 +1,5 @@
 use futures_util::future::join_all;
-use valetkey_model::{
-    Integration, IntegrationId, IntegrationRef, OwnerScope, Problem, ProjectName, ProviderKind, UserId,
-};
+use valetkey_model::{Actor, Integration, IntegrationId, IntegrationRef, Problem, ProjectName, ProviderKind};
 use valetkey_providers::RepositoryInfo;
 
 use crate::Integrations;
@@ -23,7 +21,7 @@ impl Integrations {
     /// `not_found` for an integration that is named and not the caller's.
     pub async fn search(
         &self,
-        caller: &UserId,
+        by: &Actor,
         project: &ProjectName,
         provider: Option<ProviderKind>,
         integration: Option<&IntegrationRef>,
@@ -31,14 +29,11 @@ impl Integrations {
         limit: usize,
     ) -> Result<Found, Problem> {
         let all = match integration {
-            Some(which) => vec![self.get(caller, which).await?],
-            None => self.list(caller, provider).await?,
+            Some(which) => vec![self.get(by, which).await?],
+            None => self.store.integrations_for(&by.user, project).await?,
         };
-        let usable = |of: &Integration| match &of.scope {
-            OwnerScope::UserGlobal => true,
-            OwnerScope::User(own) | OwnerScope::Project(own) => own == project,
-        };
-        let asked = all.iter().filter(|of| of.provider.is_forge() && usable(of));
+        let wanted = |of: &Integration| provider.is_none_or(|provider| of.provider == provider);
+        let asked = all.iter().filter(|of| of.provider.is_forge() && wanted(of) && by.uses(of, project));
         let answers = join_all(asked.map(async |of| (of.id.clone(), self.search_in(of, text, limit).await))).await;
         let mut found = Found::default();
         for (id, answer) in answers {

@@ -14,6 +14,19 @@ pub struct NameError {
     why: &'static str,
 }
 
+impl NameError {
+    pub(crate) fn new(what: &'static str, why: &'static str) -> Self {
+        Self { what, why }
+    }
+}
+
+fn uuid_v7(now: Timestamp, entropy: &dyn Entropy) -> String {
+    let mut random = [0; 10];
+    entropy.fill(&mut random);
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
@@ -24,10 +37,7 @@ macro_rules! id {
         impl $name {
             /// A new id: a UUID of version 7, so ids sort by the time they were made.
             pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
-                let mut random = [0; 10];
-                entropy.fill(&mut random);
-                let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-                Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string())
+                Self(uuid_v7(now, entropy))
             }
         }
 
@@ -114,7 +124,7 @@ id!(
     IntegrationEventId, "event id"
 );
 
-/// A person. Until sign-in exists there is one: [`UserId::admin`].
+/// A person. Those who signed in by an identity provider have a UUID; the built-in administrator is [`UserId::admin`].
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserId(String);
@@ -123,6 +133,11 @@ impl UserId {
     /// The built-in administrator, `admin`.
     pub fn admin() -> Self {
         Self("admin".to_owned())
+    }
+
+    /// The id of somebody who signs in for the first time.
+    pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
+        Self(uuid_v7(now, entropy))
     }
 }
 

@@ -66,10 +66,15 @@ pub enum OwnerScope {
 impl OwnerScope {
     /// The word in JSON and the database: `user`, `user_global`, `project`.
     pub fn as_str(&self) -> &'static str {
+        self.level().as_str()
+    }
+
+    /// Its level, without the project.
+    pub fn level(&self) -> Level {
         match self {
-            Self::User(_) => "user",
-            Self::UserGlobal => "user_global",
-            Self::Project(_) => "project",
+            Self::User(_) => Level::User,
+            Self::UserGlobal => Level::UserGlobal,
+            Self::Project(_) => Level::Project,
         }
     }
 
@@ -78,6 +83,29 @@ impl OwnerScope {
         match self {
             Self::User(project) | Self::Project(project) => Some(project),
             Self::UserGlobal => None,
+        }
+    }
+}
+
+/// One of the three levels of integrations, in the order in which they are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// One person's, in one project.
+    User,
+    /// One person's, everywhere.
+    UserGlobal,
+    /// A project's, for all its members.
+    Project,
+}
+
+impl Level {
+    /// The word in JSON and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::UserGlobal => "user_global",
+            Self::Project => "project",
         }
     }
 }

@@ -7,6 +7,7 @@
 //! Start with [`SessionSpec`] (what is asked for), [`resolve`](fn@resolve) (which integration serves it), [`Grant`] (what a session may
 //! then do) and [`PushPolicy`] (what it may push).
 
+mod actor;
 mod branch;
 mod contents;
 mod entropy;
@@ -21,6 +22,7 @@ mod repo_url;
 mod resolve;
 mod session;
 
+pub use actor::{Actor, Limits, Projects, Role};
 pub use branch::{BranchName, BranchNameError};
 pub use contents::{ContentsError, FilePath, Place, Revision};
 pub use entropy::{Clock, Entropy};
@@ -31,7 +33,7 @@ pub use ids::{
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{
-    Account, AuthMethod, CheckOutcome, Details, Installation, InstallationState, Integration, IntegrationView,
+    Account, AuthMethod, CheckOutcome, Details, Installation, InstallationState, Integration, IntegrationView, Level,
     OwnerScope, Site, Status,
 };
 pub use problem::{Problem, ProblemCode, sentence};

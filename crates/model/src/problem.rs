@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ProviderKind;
 
 /// What went wrong, as one stable word that programs may rely on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemCode {
     /// The request or command itself is wrong.

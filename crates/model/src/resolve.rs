@@ -1,15 +1,15 @@
 use std::fmt::Write as _;
 
 use crate::{
-    InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope, Problem, ProblemCode, ProjectName,
-    ProviderKind, UserId,
+    Actor, InstanceUrl, Integration, IntegrationId, IntegrationRef, OwnerScope, Problem, ProblemCode, ProjectName,
+    ProviderKind,
 };
 
 /// What an integration is wanted for.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {
     /// Who asks.
-    pub caller: &'a UserId,
+    pub caller: &'a Actor,
     /// In which project.
     pub project: &'a ProjectName,
     /// The one they chose, if they chose one.
@@ -27,6 +27,8 @@ pub struct Resolution<'a> {
     pub integration: &'a Integration,
     /// Why this one, for people.
     pub reason: String,
+    /// How the answer was found, a sentence for each level that was looked at, in their order.
+    pub steps: Vec<String>,
     /// All that were considered, the chosen one included.
     pub candidates: Vec<IntegrationId>,
 }
@@ -51,13 +53,11 @@ const RUNGS: [&str; 3] = ["User integration of this project", "User Global integ
 
 /// The rung on which the caller may use it in this project, if they may.
 fn rung(integration: &Integration, query: &Query<'_>) -> Option<usize> {
-    let own = integration.owner == *query.caller;
-    match &integration.scope {
-        OwnerScope::User(project) if own && project == query.project => Some(0),
-        OwnerScope::UserGlobal if own => Some(1),
-        OwnerScope::Project(project) if project == query.project => Some(2),
-        _ => None,
-    }
+    query.caller.uses(integration, query.project).then_some(match integration.scope {
+        OwnerScope::User(_) => 0,
+        OwnerScope::UserGlobal => 1,
+        OwnerScope::Project(_) => 2,
+    })
 }
 
 fn fits(integration: &Integration, query: &Query<'_>) -> bool {
@@ -96,17 +96,22 @@ fn explicit<'a>(
     Ok(Resolution {
         integration: chosen,
         reason: format!("'{}' was chosen explicitly.", chosen.alias),
+        steps: vec![format!("'{}' was chosen, so nothing else was looked at.", chosen.alias)],
         candidates: vec![chosen.id.clone()],
     })
 }
 
 fn by_rungs<'a>(usable: &[&'a Integration], query: &Query<'_>) -> Result<Resolution<'a>, Problem> {
+    let mut steps = Vec::new();
     for (level, name) in RUNGS.iter().enumerate() {
         let here: Vec<&Integration> =
             usable.iter().filter(|i| rung(i, query) == Some(level) && fits(i, query)).copied().collect();
         let candidates = here.iter().map(|i| i.id.clone()).collect();
         let taken = match here.as_slice() {
-            [] => continue,
+            [] => {
+                steps.push(format!("{name}: none{}.", for_whom(query)));
+                continue;
+            }
             [only] => Some((*only, format!("'{}' is the only {name} for {}.", only.alias, only.instance_url))),
             several => several
                 .iter()
@@ -114,11 +119,23 @@ fn by_rungs<'a>(usable: &[&'a Integration], query: &Query<'_>) -> Result<Resolut
                 .map(|i| (*i, format!("'{}' is marked default among {} of the level {name}.", i.alias, several.len()))),
         };
         return match taken {
-            Some((integration, reason)) => Ok(Resolution { integration, reason, candidates }),
+            Some((integration, reason)) => {
+                steps.push(format!("{name}: {reason}"));
+                Ok(Resolution { integration, reason, steps, candidates })
+            }
             None => Err(ambiguous(&here, name)),
         };
     }
     Err(missing(query))
+}
+
+/// What was looked for on a level that has none of it.
+fn for_whom(query: &Query<'_>) -> String {
+    match (query.provider, query.instance) {
+        (_, Some(instance)) => format!(" for {instance}"),
+        (Some(kind), None) => format!(" for {kind}"),
+        (None, None) => String::new(),
+    }
 }
 
 fn ambiguous(candidates: &[&Integration], level: &str) -> Problem {
@@ -157,7 +174,7 @@ fn missing(query: &Query<'_>) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::integration::tests::integration;
+    use crate::{Role, integration::tests::integration};
     use proptest::prelude::*;
 
     const HERE: &str = "https://gitlab.com";
@@ -166,7 +183,7 @@ mod tests {
         name.parse().unwrap()
     }
 
-    fn ask<'a>(all: &'a [Integration], caller: &UserId, explicit: Option<&str>) -> Result<Resolution<'a>, Problem> {
+    fn ask<'a>(all: &'a [Integration], caller: &Actor, explicit: Option<&str>) -> Result<Resolution<'a>, Problem> {
         let instance = HERE.parse().unwrap();
         let explicit = explicit.map(|text| text.parse::<IntegrationRef>().unwrap());
         let query = Query {
@@ -181,12 +198,21 @@ mod tests {
 
     #[test]
     fn the_rungs_in_order() {
-        let me = UserId::admin();
+        let me = Actor::admin();
         let mut all: Vec<_> = (1..=3).map(|n| integration(n, HERE)).collect();
         all[0].scope = OwnerScope::Project(project("p"));
         all[1].scope = OwnerScope::UserGlobal;
         all[2].scope = OwnerScope::User(project("p"));
         assert_eq!(ask(&all, &me, None).unwrap().integration.id, all[2].id);
+        let last = ask(&all[..1], &me, None).unwrap();
+        assert_eq!(
+            last.steps,
+            [
+                "User integration of this project: none for https://gitlab.com.",
+                "User Global integration: none for https://gitlab.com.",
+                "Project integration: 'alias 1' is the only Project integration for https://gitlab.com.",
+            ]
+        );
         assert_eq!(ask(&all[..2], &me, None).unwrap().integration.id, all[1].id);
         assert_eq!(ask(&all[..1], &me, None).unwrap().integration.id, all[0].id);
         assert_eq!(ask(&[], &me, None).unwrap_err().code, ProblemCode::IntegrationMissing);
@@ -194,7 +220,7 @@ mod tests {
 
     #[test]
     fn several_need_a_default() {
-        let me = UserId::admin();
+        let me = Actor::admin();
         let mut all: Vec<_> = (1..=2).map(|n| integration(n, HERE)).collect();
         let error = ask(&all, &me, None).unwrap_err();
         assert_eq!(error.code, ProblemCode::IntegrationAmbiguous);
@@ -205,7 +231,7 @@ mod tests {
 
     #[test]
     fn an_explicit_choice_is_taken_or_is_an_error() {
-        let me = UserId::admin();
+        let me = Actor::admin();
         let all = vec![integration(1, HERE), integration(2, "https://elsewhere.test")];
         assert_eq!(ask(&all, &me, Some("ALIAS 1")).unwrap().integration.id, all[0].id);
         assert_eq!(ask(&all, &me, Some("alias 2")).unwrap_err().code, ProblemCode::IntegrationUnusable);
@@ -215,19 +241,19 @@ mod tests {
 
     #[test]
     fn others_and_disconnected_ones_are_never_taken_nor_told_of() {
-        let me: UserId = "eve".parse().unwrap();
+        let me = Actor::new("eve".parse().unwrap(), false, [(project("p"), Role::Member)].into());
         let mut all = vec![integration(1, HERE)];
         assert_eq!(ask(&all, &me, None).unwrap_err().code, ProblemCode::IntegrationMissing);
         let foreign = ask(&all, &me, Some(all[0].id.as_str())).unwrap_err();
         let unknown = ask(&[], &me, Some(all[0].id.as_str())).unwrap_err();
         assert_eq!(foreign, unknown);
         all[0].removing = true;
-        assert_eq!(ask(&all, &UserId::admin(), None).unwrap_err().code, ProblemCode::IntegrationMissing);
+        assert_eq!(ask(&all, &Actor::admin(), None).unwrap_err().code, ProblemCode::IntegrationMissing);
     }
 
     #[test]
     fn a_repository_is_served_by_a_forge() {
-        let me = UserId::admin();
+        let me = Actor::admin();
         let mut all = vec![integration(1, HERE), integration(2, HERE)];
         all[0].provider = ProviderKind::Http;
         assert_eq!(ask(&all, &me, None).unwrap().integration.id, all[1].id);
@@ -236,7 +262,7 @@ mod tests {
 
     #[test]
     fn look_alike_hosts_get_nothing() {
-        let me = UserId::admin();
+        let me = Actor::admin();
         let all = vec![integration(1, HERE)];
         for other in
             ["https://gitlab.com.evil.test", "https://gitlab.com:8443", "https://evil.test", "http://127.0.0.1"]
@@ -253,13 +279,70 @@ mod tests {
         }
     }
 
+    /// What the generator below makes of an owner's number.
+    fn person(n: u8) -> Actor {
+        let roles = [(project("p"), Role::Member)].into_iter().take(usize::from(n < 2)).collect();
+        Actor::new(format!("person-{n}").parse().unwrap(), false, roles)
+    }
+
+    prop_compose! {
+        fn anybodys()(
+            all in prop::collection::vec((0..4u8, 0..5u8, 0..2u8, any::<bool>(), any::<bool>()), 0..12),
+        ) -> Vec<Integration> {
+            all.into_iter().zip(1u8..).map(|((owner, scope, instance, is_default, removing), n)| {
+                let mut it = integration(n, ["https://gitlab.com", "https://other.test"][usize::from(instance)]);
+                it.owner = person(owner).user;
+                it.scope = match scope {
+                    0 => OwnerScope::UserGlobal,
+                    1 => OwnerScope::User(project("p")),
+                    2 => OwnerScope::User(project("q")),
+                    3 => OwnerScope::Project(project("p")),
+                    _ => OwnerScope::Project(project("q")),
+                };
+                it.is_default = is_default;
+                it.removing = removing;
+                it
+            }).collect()
+        }
+    }
+
     proptest! {
+        #[test]
+        fn no_answer_ever_belongs_to_somebody_else(all in anybodys(), asking in 0..4u8, named in 0..14u8) {
+            let by = person(asking);
+            let explicit = (named < 12).then(|| format!("alias {named}"));
+            match ask(&all, &by, explicit.as_deref()) {
+                Ok(found) => {
+                    let it = found.integration;
+                    prop_assert!(by.uses(it, &project("p")) && !it.removing, "{it:?}");
+                    prop_assert_eq!(it.instance_url.to_string(), HERE);
+                    prop_assert!(found.candidates.iter().all(|id| all.iter().any(|it| it.id == *id && by.uses(it, &project("p")))));
+                }
+                Err(problem) => {
+                    for it in all.iter().filter(|it| !by.sees(it)) {
+                        prop_assert!(!problem.to_string().contains(it.id.as_str()), "{problem}");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn what_the_caller_may_not_use_changes_nothing(all in anybodys(), asking in 0..4u8, named in 0..14u8) {
+            let by = person(asking);
+            let explicit = (named < 12).then(|| format!("alias {named}"));
+            let told = |answer: Result<Resolution<'_>, Problem>| {
+                answer.map(|found| (found.integration.id.clone(), found.reason, found.steps)).map_err(|p| (p.code, p.detail))
+            };
+            let usable: Vec<_> = all.iter().filter(|it| by.uses(it, &project("p"))).cloned().collect();
+            prop_assert_eq!(told(ask(&all, &by, explicit.as_deref())), told(ask(&usable, &by, explicit.as_deref())));
+        }
+
         #[test]
         fn an_unrelated_integration_changes_nothing(
             scopes in prop::collection::vec((0..3u8, any::<bool>()), 0..6),
             kind in 0..3u8,
         ) {
-            let me = UserId::admin();
+            let me = Actor::admin();
             let scope = |n: u8| match n {
                 0 => OwnerScope::User(project("p")),
                 1 => OwnerScope::UserGlobal,

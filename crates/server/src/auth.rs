@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
-use valetkey_model::{Problem, ProblemCode, UserId};
+use valetkey_model::{Actor, Limits, Problem, ProblemCode};
 use valetkey_seal::{Secret, TokenHash};
 
 use crate::{App, problem::Failure, sign_in};
@@ -19,8 +19,8 @@ use crate::{App, problem::Failure, sign_in};
 /// can make one.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    /// Who.
-    pub(crate) user: UserId,
+    /// Who, with what they may do.
+    pub(crate) actor: Actor,
     proof: Proof,
 }
 
@@ -38,7 +38,7 @@ enum Proof {
 impl Caller {
     /// The built-in administrator.
     pub(crate) fn admin() -> Self {
-        Self { user: UserId::admin(), proof: Proof::Process }
+        Self { actor: Actor::admin(), proof: Proof::Process }
     }
 
     /// The browser session that proves it, where one does.
@@ -47,17 +47,6 @@ impl Caller {
             Proof::Browser(hash) => Some(hash),
             Proof::Process | Proof::Token(_) => None,
         }
-    }
-
-    /// Refuses whoever is not the administrator.
-    ///
-    /// # Errors
-    /// `forbidden`.
-    pub(crate) fn require_admin(&self) -> Result<(), Problem> {
-        if self.user == UserId::admin() {
-            return Ok(());
-        }
-        Err(Problem::new(ProblemCode::Forbidden, "Only an administrator may do this."))
     }
 
     /// Waits until the caller's credential holds no more. What this process ends is seen at once, the rest within
@@ -99,25 +88,30 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 impl Proof {
     /// Who it stands for, if it holds.
-    async fn whose(&self, app: &App) -> Result<Option<UserId>, Problem> {
+    async fn whose(&self, app: &App) -> Result<Option<Actor>, Problem> {
         let now = app.now();
-        Ok(match self {
-            Self::Process => Some(UserId::admin()),
-            Self::Browser(hash) => app.store.web_session(hash.as_str(), now).await?,
+        let (user, limits) = match self {
+            Self::Process => return Ok(Some(Actor::admin())),
+            Self::Browser(hash) => (app.store.web_session(hash.as_str(), now).await?, Limits::default()),
             Self::Token(hash) => {
                 let known = app.store.token_by_hash(hash.as_str()).await?;
                 let known = known.filter(|known| known.expires_at.is_none_or(|end| now < end));
                 if let Some(known) = known.as_ref().filter(|known| is_stale(known.last_used_at, now)) {
                     app.store.touch_token(&known.id, now).await?;
                 }
-                known.map(|known| known.owner)
+                match known {
+                    Some(known) => (Some(known.owner), known.limits),
+                    None => (None, Limits::default()),
+                }
             }
-        })
+        };
+        let Some(user) = user else { return Ok(None) };
+        Ok(app.store.actor(&user).await?.map(|actor| actor.limited(limits)))
     }
 
     async fn into_caller(self, app: &App) -> Result<Caller, Problem> {
-        let user = self.whose(app).await?.ok_or_else(unauthenticated)?;
-        Ok(Caller { user, proof: self })
+        let actor = self.whose(app).await?.ok_or_else(unauthenticated)?;
+        Ok(Caller { actor, proof: self })
     }
 }
 

@@ -22,7 +22,7 @@ use futures_util::{Stream, StreamExt as _, future, stream};
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Phase, Problem, ProblemCode, SessionEvent, SessionId, UserId};
+use valetkey_model::{Actor, Phase, Problem, ProblemCode, SessionEvent, SessionId, UserId};
 use valetkey_sessions::EventStream;
 
 use crate::{
@@ -58,9 +58,9 @@ pub(crate) async fn stream_of(
     headers: &HeaderMap,
 ) -> Answer<Response> {
     let from = resume_at(headers)?.or(after.after).unwrap_or(0);
-    let seat = app.followers.seat(&caller.user)?;
-    let events = app.engine.events(&caller.user, &id, from).await?;
-    let end = stream::once(last(app.clone(), caller.user.clone(), id));
+    let seat = app.followers.seat(&caller.actor.user)?;
+    let events = app.engine.events(&caller.actor, &id, from).await?;
+    let end = stream::once(last(app.clone(), caller.actor.clone(), id));
     let closing = app.closing.clone().cancelled_owned();
     let over = future::select(Box::pin(closing), Box::pin(caller.turned_away(app)));
     let all = as_sse(events).chain(end).take_until(over);
@@ -88,8 +88,8 @@ fn broken(problem: Problem) -> Event {
     Event::default().event("problem").json_data(document).expect("a problem is plain data")
 }
 
-async fn last(app: App, user: UserId, id: SessionId) -> Result<Event, Infallible> {
-    Ok(match app.engine.session(&user, &id).await {
+async fn last(app: App, by: Actor, id: SessionId) -> Result<Event, Infallible> {
+    Ok(match app.engine.session(&by, &id).await {
         Ok(session) => Event::default().event("end").json_data(End { phase: session.phase }).expect("plain data"),
         Err(problem) => broken(problem),
     })

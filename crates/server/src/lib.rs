@@ -26,7 +26,7 @@ mod serve;
 mod sign_in;
 
 pub use app::{App, AppConfig};
-pub use route::RouteSummary;
+pub use route::{Permission, Right, RouteSummary};
 pub use router::{as_admin, router};
 pub use routes::summaries;
 pub use serve::serve;

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::response::{IntoResponse, Response};
+use http::Method;
 use http::header;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
-use valetkey_model::ProblemCode;
+use valetkey_model::{ProblemCode, Role};
 
 use crate::{
     problem::ProblemDocument,
@@ -163,6 +164,20 @@ fn refusals(row: &Row, operation: &Operation) -> BTreeMap<u16, Vec<&'static str>
     if row.permission != Permission::Public {
         codes.push(ProblemCode::Unauthenticated);
     }
+    let by_person = !matches!(row.permission, Permission::Public | Permission::Lease);
+    let may_be_too_little =
+        matches!(row.permission, Permission::Administrator | Permission::Project(Role::Member | Role::Admin));
+    if may_be_too_little || by_person && row.method != Method::GET {
+        codes.push(ProblemCode::Forbidden);
+    }
+    if matches!(
+        row.permission,
+        Permission::Project(_) | Permission::Integration(_) | Permission::Session(_) | Permission::Owner
+    ) {
+        codes.push(ProblemCode::NotFound);
+    }
+    codes.sort_unstable();
+    codes.dedup();
     if operation.body.is_some() || operation.parameters.is_some() {
         codes.push(ProblemCode::InvalidInput);
     }

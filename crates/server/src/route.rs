@@ -6,19 +6,40 @@ use axum::{
 };
 use http::{Method, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use valetkey_model::ProblemCode;
+use valetkey_model::{ProblemCode, Role};
 
 use crate::App;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Permission {
+pub enum Permission {
     /// Anybody.
     Public,
-    /// Whoever is signed in.
+    /// Whoever is signed in. What is not theirs to know of is not found.
     User,
-    /// A session, with its own token. The handler decides what it may have.
-    Session,
+    /// Whoever has this role, or a greater one, in the project that the path names.
+    Project(Role),
+    /// An administrator of the instance.
+    Administrator,
+    /// Whoever has this right to the integration that the path names.
+    Integration(Right),
+    /// Whoever has this right to the session that the path names.
+    Session(Right),
+    /// Nobody but the person whose thing the path names.
+    Owner,
+    /// A session's processes, with the session's own token. The handler decides what they may have.
+    Lease,
+}
+
+/// What somebody may do with a thing of theirs or of a project's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Know of it.
+    See,
+    /// Have it looked at again, or used.
+    Use,
+    /// Change it, or take it away.
+    Manage,
 }
 
 /// What kind of client a route is for.
@@ -79,8 +100,8 @@ pub struct RouteSummary {
     pub method: Method,
     /// Its path; a part that varies is in braces.
     pub path: &'static str,
-    /// Whether it needs no sign-in.
-    pub public: bool,
+    /// Who may use it.
+    pub permission: Permission,
     /// Whether it is a page for people: without a sign-in it redirects to the sign-in page instead of answering 401.
     pub page: bool,
     /// Its name in the API's document.
@@ -125,9 +146,40 @@ impl Row {
         self
     }
 
+    /// Needs this role in the `{project}` of the path.
+    pub(crate) fn project(mut self, role: Role) -> Self {
+        debug_assert!(self.path.contains("{project}"), "{} names no project", self.path);
+        self.permission = Permission::Project(role);
+        self
+    }
+
+    /// Needs this right to the integration of the path.
+    pub(crate) fn integration(mut self, right: Right) -> Self {
+        self.permission = Permission::Integration(right);
+        self
+    }
+
+    /// Needs this right to the session of the path.
+    pub(crate) fn session(mut self, right: Right) -> Self {
+        self.permission = Permission::Session(right);
+        self
+    }
+
+    /// Is for the owner of what the path names, and nobody else.
+    pub(crate) fn owner(mut self) -> Self {
+        self.permission = Permission::Owner;
+        self
+    }
+
+    /// Is for administrators of the instance.
+    pub(crate) fn administrator(mut self) -> Self {
+        self.permission = Permission::Administrator;
+        self
+    }
+
     /// Is for sessions, with their own token; nobody else's is any good.
     pub(crate) fn for_sessions(mut self) -> Self {
-        self.permission = Permission::Session;
+        self.permission = Permission::Lease;
         self
     }
 
@@ -203,7 +255,7 @@ impl Row {
         RouteSummary {
             method: self.method.clone(),
             path: self.path,
-            public: self.permission == Permission::Public,
+            permission: self.permission,
             page: self.audience == Audience::Person,
             operation: self.operation.as_ref().map(|operation| operation.id),
         }

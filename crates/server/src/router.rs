@@ -1,10 +1,10 @@
 //! The table made into a service, with what holds for every route: who may, how long, how much, and the headers.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use axum::{
-    Extension, Router,
-    extract::{DefaultBodyLimit, Request, State},
+    Extension, RequestExt as _, Router,
+    extract::{DefaultBodyLimit, RawPathParams, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::MethodRouter,
@@ -12,14 +12,14 @@ use axum::{
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::time::timeout;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer};
-use valetkey_model::{Problem, ProblemCode};
+use valetkey_model::{Actor, IntegrationRef, Problem, ProblemCode, SessionId};
 
 use crate::{
     App,
     auth::{self, Caller},
     metrics, pages,
     problem::{Failure, after_panic},
-    route::{Audience, Permission, Row},
+    route::{Audience, Permission, Right, Row},
     routes,
 };
 
@@ -88,17 +88,65 @@ fn guard(row: Row, app: &App) -> MethodRouter<App> {
         if streams { next.run(request).await } else { within_time(request, next).await }
     };
     let admit = move |State(app): State<App>, mut request: Request, next: Next| async move {
-        if permission == Permission::User && request.extensions().get::<Caller>().is_none() {
-            match auth::identify(&app, request.headers()).await {
-                Ok(caller) => {
-                    request.extensions_mut().insert(caller);
-                }
-                Err(problem) => return turn_away(audience, problem),
-            }
+        match admitted(&app, permission, &mut request).await {
+            Ok(()) => next.run(request).await,
+            Err(problem) => turn_away(audience, problem),
         }
-        next.run(request).await
     };
     handler.layer(middleware::from_fn(bounded)).layer(middleware::from_fn_with_state(app.clone(), admit))
+}
+
+/// Finds out who asks, and refuses whoever may not.
+async fn admitted(app: &App, permission: Permission, request: &mut Request) -> Result<(), Problem> {
+    if matches!(permission, Permission::Public | Permission::Lease) {
+        return Ok(());
+    }
+    let caller = match request.extensions().get::<Caller>() {
+        Some(caller) => caller.clone(),
+        None => auth::identify(app, request.headers()).await?,
+    };
+    if caller.actor.limits().read_only && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(Problem::new(ProblemCode::Forbidden, "This token may only read.")
+            .remedy("Use a token that may write; `valetkey tokens create` makes one."));
+    }
+    match permission {
+        Permission::Project(role) => {
+            let none = || Problem::new(ProblemCode::NotFound, "There is no such project.");
+            caller.actor.require(role, &in_path(request, "project").await.ok_or_else(none)?)?;
+        }
+        Permission::Administrator => caller.actor.require_administrator()?,
+        Permission::Integration(right) => may_reach_integration(app, &caller.actor, right, request).await?,
+        Permission::Session(right) => may_reach_session(app, &caller.actor, right, request).await?,
+        // What is one person's alone is looked up among theirs.
+        Permission::User | Permission::Owner | Permission::Public | Permission::Lease => {}
+    }
+    request.extensions_mut().insert(caller);
+    Ok(())
+}
+
+/// A part of the path; none if it can't be what its name says. A handler says so in its own words.
+async fn in_path<T: FromStr>(request: &mut Request, name: &str) -> Option<T> {
+    let path = request.extract_parts::<RawPathParams>().await.ok()?;
+    path.iter().find(|(part, _)| *part == name)?.1.parse().ok()
+}
+
+async fn may_reach_integration(app: &App, by: &Actor, right: Right, request: &mut Request) -> Result<(), Problem> {
+    let Some(which) = in_path::<IntegrationRef>(request, "id").await else { return Ok(()) };
+    match right {
+        Right::See => app.integrations.get(by, &which).await,
+        Right::Use => app.integrations.testable(by, &which).await,
+        Right::Manage => app.integrations.managed(by, &which).await,
+    }
+    .map(drop)
+}
+
+async fn may_reach_session(app: &App, by: &Actor, right: Right, request: &mut Request) -> Result<(), Problem> {
+    let Some(id) = in_path::<SessionId>(request, "id").await else { return Ok(()) };
+    match right {
+        Right::See => app.engine.session(by, &id).await,
+        Right::Use | Right::Manage => app.engine.managed(by, &id).await,
+    }
+    .map(drop)
 }
 
 fn turn_away(audience: Audience, problem: Problem) -> Response {

@@ -47,7 +47,7 @@ pub(crate) async fn with_link(app: &App, token: &str) -> Result<HeaderValue, Pro
 /// `unauthenticated` for a token that is unknown or has ended.
 pub(crate) async fn with_token(app: &App, token: &str) -> Result<HeaderValue, Problem> {
     let caller = auth::by_token(app, token.trim()).await?;
-    begin(app, &caller.user).await
+    begin(app, &caller.actor.user).await
 }
 
 /// Ends the browser session of a request, if it has one; the value is for a `Set-Cookie` header.

@@ -18,12 +18,12 @@ use valetkey_gateway::Gateway;
 use valetkey_git::Git;
 use valetkey_integrations::Integrations;
 use valetkey_model::{
-    Clock, EngineId, Entropy, EventBody, Phase, Problem, ProblemCode, ProjectName, Session, SessionId, UserId,
+    Actor, Clock, EngineId, Entropy, EventBody, Phase, Problem, ProblemCode, ProjectName, Role, Session, SessionId,
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
 use valetkey_seal::Secret;
-use valetkey_store::{Store, StoreError};
+use valetkey_store::{SessionFilter, Store, StoreError};
 
 use crate::{
     NewSession,
@@ -163,16 +163,17 @@ impl Engine {
     /// Takes a session on; it starts when its turn comes.
     ///
     /// # Errors
-    /// `invalid_input`, or `not_found` for an unknown project.
-    pub async fn create(&self, owner: &UserId, project: &ProjectName, new: NewSession) -> Result<Session, Problem> {
+    /// `invalid_input`; `not_found` for an unknown project; `forbidden` for somebody who is not a member of it.
+    pub async fn create(&self, by: &Actor, project: &ProjectName, new: NewSession) -> Result<Session, Problem> {
         let parts = &self.parts;
         if !parts.store.project_exists(project).await? {
-            return Err(Problem::new(ProblemCode::NotFound, format!("There is no project '{project}'.")));
+            return Err(Actor::no_project(project));
         }
+        by.require(Role::Member, project)?;
         let now = parts.clock.now();
         let id = SessionId::new(now, &*parts.entropy);
         let spec = new.into_spec(&id, &parts.config.agent)?;
-        let session = Session::new(id, project.clone(), owner.clone(), spec, now);
+        let session = Session::new(id, project.clone(), by.user.clone(), spec, now);
         let stop = Stop::default();
         // Before it is stored: a stored session of ours that is not known here is one that was lost.
         let (redactor, stopping) = (Redactor::new(), stop.clone());
@@ -188,47 +189,59 @@ impl Engine {
         Ok(session)
     }
 
-    /// One of the caller's sessions.
+    /// A session that somebody may know of: of a project that they are in.
     ///
     /// # Errors
-    /// `not_found`, also for one of somebody else's.
-    pub async fn session(&self, owner: &UserId, id: &SessionId) -> Result<Session, Problem> {
-        let found = self.parts.store.session(id).await?.filter(|session| session.owner == *owner);
+    /// `not_found`, also for one that is none of their business.
+    pub async fn session(&self, by: &Actor, id: &SessionId) -> Result<Session, Problem> {
+        let found = self.parts.store.session(id).await?.filter(|session| by.role(&session.project).is_some());
         found.ok_or_else(|| {
             Problem::new(ProblemCode::NotFound, format!("You have no session {id}."))
                 .remedy("`valetkey sessions list` shows yours.")
         })
     }
 
-    /// Up to `limit` of the caller's sessions in a project, or in all, newest first, from the one before `before`.
+    /// The same, for whoever wants to change it: who started it, or an admin of its project.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session), and `forbidden` for everybody else.
+    pub async fn managed(&self, by: &Actor, id: &SessionId) -> Result<Session, Problem> {
+        let session = self.session(by, id).await?;
+        let needed = if session.owner == by.user { Role::Member } else { Role::Admin };
+        by.require(needed, &session.project)?;
+        Ok(session)
+    }
+
+    /// Up to `limit` of the sessions that somebody may know of and that pass the filter, newest first, from the one
+    /// before `before`.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn sessions(
         &self,
-        owner: &UserId,
-        project: Option<&ProjectName>,
+        by: &Actor,
+        filter: &SessionFilter<'_>,
         limit: u32,
         before: Option<&SessionId>,
     ) -> Result<Vec<Session>, Problem> {
-        Ok(self.parts.store.sessions_page(owner, project, limit, before).await?)
+        Ok(self.parts.store.sessions_page(by, filter, limit, before).await?)
     }
 
     /// The events of a session behind number `after`, then those to come until it is over.
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn events(&self, owner: &UserId, id: &SessionId, after: i64) -> Result<EventStream, Problem> {
-        self.session(owner, id).await?;
+    pub async fn events(&self, by: &Actor, id: &SessionId, after: i64) -> Result<EventStream, Problem> {
+        self.session(by, id).await?;
         Ok(events::follow(Arc::clone(&self.parts), id.clone(), after))
     }
 
     /// Asks a session to stop, whichever process runs it. Returns at once; the agent gets ten seconds.
     ///
     /// # Errors
-    /// `not_found`, or `conflict` for one that is over.
-    pub async fn stop(&self, owner: &UserId, id: &SessionId) -> Result<Session, Problem> {
-        let session = self.session(owner, id).await?;
+    /// `not_found`; `forbidden` for somebody else's, unless they are an admin of the project; `conflict` for one that is over.
+    pub async fn stop(&self, by: &Actor, id: &SessionId) -> Result<Session, Problem> {
+        let session = self.managed(by, id).await?;
         if session.phase.is_final() {
             return Err(Problem::new(
                 ProblemCode::Conflict,
@@ -254,9 +267,9 @@ impl Engine {
     /// Deletes a session that is over: its record, its log and its folder.
     ///
     /// # Errors
-    /// `not_found`, or `conflict` for one that still runs.
-    pub async fn delete(&self, owner: &UserId, id: &SessionId) -> Result<(), Problem> {
-        let session = self.session(owner, id).await?;
+    /// As [`stop`](Self::stop), `conflict` for one that still runs.
+    pub async fn delete(&self, by: &Actor, id: &SessionId) -> Result<(), Problem> {
+        let session = self.managed(by, id).await?;
         if !session.phase.is_final() {
             return Err(Problem::new(ProblemCode::Conflict, "The session still runs.").remedy("Stop it first."));
         }

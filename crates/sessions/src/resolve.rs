@@ -1,4 +1,4 @@
-use valetkey_model::{Integration, Problem, ProblemCode, ProviderKind, RepositorySpec};
+use valetkey_model::{Actor, Integration, Problem, ProblemCode, ProviderKind, RepositorySpec, Role};
 
 use crate::run::Run;
 
@@ -23,19 +23,21 @@ pub(crate) struct Served {
 
 /// Decides, per repository, which integration serves it, and notes why.
 pub(crate) async fn choose_integrations(run: &mut Run) -> Result<Resolved, Problem> {
+    // What somebody may use is what they may use now, not when they asked for the session.
+    let by = run.parts.integrations.actor(&run.session.owner).await?;
+    by.require(Role::Member, &run.session.project)?;
     let mut repositories = Vec::new();
     for (index, spec) in run.session.spec.repositories.clone().into_iter().enumerate() {
-        let integration = choose(run, index, &spec).await?;
+        let integration = choose(run, &by, index, &spec).await?;
         repositories.push(Served { index, spec, integration });
     }
-    let others = choose_others(run, &repositories).await?;
+    let others = choose_others(run, &by, &repositories).await?;
     Ok(Resolved { repositories, others })
 }
 
-async fn choose(run: &mut Run, index: usize, spec: &RepositorySpec) -> Result<Integration, Problem> {
-    let (owner, project) = (&run.session.owner, &run.session.project);
+async fn choose(run: &mut Run, by: &Actor, index: usize, spec: &RepositorySpec) -> Result<Integration, Problem> {
     let (instance, named) = (Some(spec.url.instance()), spec.integration.as_ref());
-    let resolved = run.parts.integrations.resolve(owner, project, None, instance, named).await?;
+    let resolved = run.parts.integrations.resolve(by, &run.session.project, None, instance, named).await?;
     let record = &mut run.session.repositories[index];
     record.provider = Some(resolved.integration.provider);
     record.integration = Some(resolved.integration.id.clone());
@@ -45,14 +47,13 @@ async fn choose(run: &mut Run, index: usize, spec: &RepositorySpec) -> Result<In
     Ok(resolved.integration)
 }
 
-async fn choose_others(run: &Run, repositories: &[Served]) -> Result<Vec<Integration>, Problem> {
+async fn choose_others(run: &Run, by: &Actor, repositories: &[Served]) -> Result<Vec<Integration>, Problem> {
     let mut others = Vec::new();
     for provider in ProviderKind::ALL {
         if repositories.iter().any(|served| served.integration.provider == provider) {
             continue;
         }
-        let (owner, project) = (&run.session.owner, &run.session.project);
-        match run.parts.integrations.resolve(owner, project, Some(provider), None, None).await {
+        match run.parts.integrations.resolve(by, &run.session.project, Some(provider), None, None).await {
             Ok(resolved) => others.push(resolved.integration),
             Err(problem) if problem.code == ProblemCode::IntegrationMissing => {}
             Err(problem) if problem.code == ProblemCode::IntegrationAmbiguous => {

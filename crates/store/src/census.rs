@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use valetkey_model::{ProviderKind, Status};
 
 use crate::{
@@ -26,22 +27,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer or a record is damaged.
     pub async fn census(&self, now: Timestamp, expiring_before: Timestamp) -> Result<Vec<Census>, StoreError> {
-        let rows = sqlx::query(
-            r#"SELECT provider, CASE
-                WHEN outcome LIKE '{"outcome":"disconnected"%' OR ends_at <= $1 THEN 'disconnected'
-                WHEN unreachable IS NOT NULL THEN 'unreachable'
-                WHEN outcome LIKE '{"outcome":"insufficient_scope"%' THEN 'insufficient_scope'
-                WHEN ends_at < $2 THEN 'expiring'
-                ELSE 'connected' END AS status, count(*) AS count
-            FROM (SELECT provider, outcome, unreachable,
-                CASE WHEN auth_method IN ('oauth', 'app') THEN refresh_expires_at ELSE expires_at END AS ends_at
-                FROM integrations WHERE removing = 0) AS one
-            GROUP BY 1, 2 ORDER BY 1, 2"#,
-        )
-        .bind(millis(now))
-        .bind(millis(expiring_before))
-        .fetch_all(&self.reader)
-        .await?;
+        let sql = format!(
+            "SELECT provider, status, count(*) AS count FROM (SELECT provider, {} AS status FROM integrations \
+             WHERE removing = 0) AS one GROUP BY 1, 2 ORDER BY 1, 2",
+            status_sql("$1", "$2")
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(millis(now))
+            .bind(millis(expiring_before))
+            .fetch_all(&self.reader)
+            .await?;
         let counted = |row| {
             let record = Record::new(row, "count of integrations", "provider");
             let count = u64::try_from(record.get::<i64>("count")?).map_err(|_| record.damaged("count"))?;
@@ -49,4 +44,17 @@ impl Store {
         };
         rows.iter().map(counted).collect()
     }
+}
+
+/// An integration's state as of the moment at the place `now`, where `soon` is the end of what counts as expiring.
+pub(crate) fn status_sql(now: &str, soon: &str) -> String {
+    let ends_at = "(CASE WHEN auth_method IN ('oauth', 'app') THEN refresh_expires_at ELSE expires_at END)";
+    format!(
+        r#"(CASE
+            WHEN outcome LIKE '{{"outcome":"disconnected"%' OR {ends_at} <= {now} THEN 'disconnected'
+            WHEN unreachable IS NOT NULL THEN 'unreachable'
+            WHEN outcome LIKE '{{"outcome":"insufficient_scope"%' THEN 'insufficient_scope'
+            WHEN {ends_at} < {soon} THEN 'expiring'
+            ELSE 'connected' END)"#
+    )
 }

@@ -1,19 +1,51 @@
 use jiff::Timestamp;
 use sqlx::{Any, Transaction, any::AnyRow};
-use valetkey_model::{Alias, Integration, IntegrationId, OwnerScope, ProjectName, ProviderKind, UserId};
+use valetkey_model::{
+    Actor, Alias, Integration, IntegrationId, Level, OwnerScope, ProjectName, ProviderKind, Status, UserId,
+};
 
 use crate::{
     Store, StoreError,
-    record::{Record, USE_GRANULARITY_MS, millis, to_json},
+    census::status_sql,
+    conditions::{Conditions, like},
+    record::{BEFORE_ALL_IDS, Record, USE_GRANULARITY_MS, millis, to_json},
 };
+
+/// Which integrations [`Store::integrations_page`] returns.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IntegrationFilter<'a> {
+    /// Only those of this provider.
+    pub provider: Option<ProviderKind>,
+    /// Only those of this level.
+    pub level: Option<Level>,
+    /// Only theirs, or only what projects own.
+    pub owner: Option<Owner>,
+    /// Only those bound to this project.
+    pub project: Option<&'a ProjectName>,
+    /// Only those in this state.
+    pub status: Option<Status>,
+    /// Only those with this alias.
+    pub alias: Option<&'a Alias>,
+    /// Only those with this in their alias, account or address, ignoring case.
+    pub text: Option<&'a str>,
+}
 
 /// Which integrations [`Store::integrations`] returns.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct IntegrationFilter {
+pub struct Everybodys {
     /// Only those of this provider.
     pub provider: Option<ProviderKind>,
     /// Also those that are disconnected but still held by a session.
     pub include_removing: bool,
+}
+
+/// Whose an integration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The person's who asks.
+    Themselves,
+    /// A project's.
+    Project,
 }
 
 macro_rules! select {
@@ -86,40 +118,72 @@ impl Store {
         query.fetch_optional(&self.reader).await?.as_ref().map(integration).transpose()
     }
 
-    /// All integrations that pass the filter, in the order in which they were connected.
+    /// The integrations of everybody, in the order in which they were connected: for what concerns the instance.
     ///
     /// # Errors
     /// When the database does not answer or a record is damaged.
-    pub async fn integrations(&self, filter: IntegrationFilter) -> Result<Vec<Integration>, StoreError> {
+    pub async fn integrations(&self, of: Everybodys) -> Result<Vec<Integration>, StoreError> {
         let rows = sqlx::query(select!("WHERE removing <= $1 AND $2 IN ('', provider) ORDER BY id"))
-            .bind(i64::from(filter.include_removing))
-            .bind(filter.provider.map_or("", ProviderKind::slug))
+            .bind(i64::from(of.include_removing))
+            .bind(of.provider.map_or("", ProviderKind::slug))
             .fetch_all(&self.reader)
             .await?;
         rows.iter().map(integration).collect()
     }
 
-    /// What `owner` connected, and what everybody may use in `project` if one is named, in the order in which they were
-    /// connected. Those that are being removed are left out.
+    /// What sessions of `owner` in `project` could use if their roles allow it: their own of the project, their own for
+    /// everywhere, and the project's, in the order in which they were connected. Those being removed are left out.
     ///
     /// # Errors
     /// When the database does not answer or a record is damaged.
     pub async fn integrations_for(
         &self,
         owner: &UserId,
-        project: Option<&ProjectName>,
+        project: &ProjectName,
     ) -> Result<Vec<Integration>, StoreError> {
-        let query = match project {
-            Some(_) => {
-                select!("WHERE removing = 0 AND (owner = $1 OR (scope = 'project' AND project = $2)) ORDER BY id")
-            }
-            None => select!("WHERE removing = 0 AND owner = $1 ORDER BY id"),
-        };
-        let mut query = sqlx::query(query).bind(owner.as_str());
-        if let Some(project) = project {
-            query = query.bind(project.as_str());
-        }
+        let query = select!(
+            "WHERE removing = 0 AND ((owner = $1 AND (scope = 'user_global' OR (scope = 'user' AND project = $2))) \
+             OR (scope = 'project' AND project = $2)) ORDER BY id"
+        );
+        let query = sqlx::query(query).bind(owner.as_str()).bind(project.as_str());
         query.fetch_all(&self.reader).await?.iter().map(integration).collect()
+    }
+
+    /// Up to `limit` of the integrations that somebody may know of, by [`Actor::sees`], and that pass the filter as of
+    /// `now`, in the order in which they were connected, from the one behind `after`. Those being removed are left out.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn integrations_page(
+        &self,
+        by: &Actor,
+        filter: &IntegrationFilter<'_>,
+        now: Timestamp,
+        after: Option<&IntegrationId>,
+        limit: u32,
+    ) -> Result<Vec<Integration>, StoreError> {
+        let mut query = Conditions::new(concat!(select!(""), "WHERE removing = 0"));
+        query.and("id >", after.map_or(BEFORE_ALL_IDS, IntegrationId::as_str));
+        seen_by(&mut query, by, filter.owner);
+        query.and_if("provider =", filter.provider.map(ProviderKind::slug));
+        query.and_if("scope =", filter.level.map(Level::as_str));
+        query.and_if("project =", filter.project.map(ProjectName::as_str));
+        query.and_if("alias_folded =", filter.alias.map(Alias::folded));
+        if let Some(text) = filter.text.map(str::trim).filter(|text| !text.is_empty()) {
+            let text = query.bind(like(text));
+            query.push(&format!(
+                " AND (alias_folded LIKE {text} ESCAPE '!' OR lower(account) LIKE {text} ESCAPE '!' \
+                 OR instance_url LIKE {text} ESCAPE '!')"
+            ));
+        }
+        if let Some(status) = filter.status {
+            let (now, soon) = (query.bind(millis(now)), query.bind(millis(now + Integration::EXPIRING)));
+            query.push(&format!(" AND {} =", status_sql(&now, &soon)));
+            query.value(status.as_str());
+        }
+        let limit = query.bind(i64::from(limit));
+        query.push(&format!(" ORDER BY id LIMIT {limit}"));
+        query.fetch(&self.reader).await?.iter().map(integration).collect()
     }
 
     /// Records that a request carried the credential, to the minute.
@@ -174,12 +238,30 @@ impl Store {
     }
 }
 
+/// The rows of [`Actor::sees`], said once more in SQL; a test holds the two together.
+fn seen_by(query: &mut Conditions, by: &Actor, owner: Option<Owner>) {
+    let user = query.bind(by.user.as_str());
+    let mut own = format!("(scope IN ('user', 'user_global') AND owner = {user}");
+    if let Some(only) = &by.limits().project {
+        let only = query.bind(only.as_str());
+        own.push_str(&format!(" AND (project IS NULL OR project = {only})"));
+    }
+    own.push(')');
+    let shared = format!("(scope = 'project' AND {})", query.one_of_projects("project", by.projects()));
+    match owner {
+        None => query.push(&format!(" AND ({own} OR {shared})")),
+        Some(Owner::Themselves) => query.push(&format!(" AND {own}")),
+        Some(Owner::Project) => query.push(&format!(" AND {shared}")),
+    }
+}
+
 /// Moves the mark to `id`. The others lose it first: an index allows one.
 async fn mark_default(tx: &mut Transaction<'_, Any>, id: &IntegrationId, at: Timestamp) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE integrations SET is_default = 0, updated_at = $2 \
-         WHERE removing = 0 AND is_default = 1 AND id <> $1 AND (owner, scope, coalesce(project, ''), provider) = \
-         (SELECT owner, scope, coalesce(project, ''), provider FROM integrations WHERE id = $1)",
+         WHERE removing = 0 AND is_default = 1 AND id <> $1 AND (CASE scope WHEN 'project' THEN '' ELSE owner END, scope, coalesce(project, ''), provider) = \
+         (SELECT CASE scope WHEN 'project' THEN '' ELSE owner END, scope, coalesce(project, ''), provider \
+         FROM integrations WHERE id = $1)",
     )
     .bind(id.as_str())
     .bind(millis(at))

@@ -9,6 +9,7 @@
 
 mod census;
 mod check;
+mod conditions;
 mod credential;
 mod database_url;
 mod error;
@@ -16,6 +17,7 @@ mod event;
 mod grant;
 mod integration;
 mod integration_event;
+mod member;
 mod meta;
 mod migrations;
 mod oauth_attempt;
@@ -30,17 +32,21 @@ mod sign_in;
 mod sqlite;
 mod store;
 mod token;
+mod user;
 
 pub use census::Census;
 pub use check::{CheckRecord, Finding, Recorded};
 pub use credential::{Reconnection, StoredCredential};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use error::StoreError;
-pub use integration::IntegrationFilter;
+pub use integration::{Everybodys, IntegrationFilter, Owner};
 pub use integration_event::IntegrationEvent;
+pub use member::{Member, MemberName};
 pub use oauth_attempt::{AttemptWay, OAuthAttempt, Taken};
 pub use provider_app::{AppOrigin, ProviderApp, ProviderAppKey};
 pub use refresh::{Claim, RefreshLease, Refreshed};
 pub use removal::{Removal, RemovalMode};
+pub use session::SessionFilter;
 pub use store::Store;
 pub use token::TokenRecord;
+pub use user::UserRecord;

@@ -3,14 +3,28 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use valetkey_model::{
-    EngineId, Phase, PhaseTimes, Problem, ProjectName, RepositoryRun, Session, SessionId, SessionSpec, UserId,
+    Actor, EngineId, Phase, PhaseTimes, Problem, ProjectName, RepositoryRun, Session, SessionId, SessionSpec, UserId,
 };
 
 use crate::{
     Store, StoreError,
+    conditions::{Conditions, like},
     record::{AFTER_ALL_IDS, Record, millis, to_json},
     removal::end_grant,
 };
+
+/// Which sessions [`Store::sessions_page`] returns.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SessionFilter<'a> {
+    /// Only those of this project.
+    pub project: Option<&'a ProjectName>,
+    /// Only those that this person started.
+    pub owner: Option<&'a UserId>,
+    /// Only those in one of these phases; in any if there is none.
+    pub phases: &'a [Phase],
+    /// Only those with this in their task, repositories or outcome, ignoring case.
+    pub text: Option<&'a str>,
+}
 
 /// What of a session has no column of its own.
 #[derive(Serialize, Deserialize)]
@@ -70,34 +84,34 @@ impl Store {
         row.as_ref().map(session).transpose()
     }
 
-    /// Up to `limit` sessions of a person, of one project or all, the newest first, from the one before `before`.
+    /// Up to `limit` of the sessions of somebody's projects that pass the filter, the newest first, from the one before
+    /// `before`.
     ///
     /// # Errors
     /// When the database does not answer or a record is damaged.
     pub async fn sessions_page(
         &self,
-        owner: &UserId,
-        project: Option<&ProjectName>,
+        by: &Actor,
+        filter: &SessionFilter<'_>,
         limit: u32,
         before: Option<&SessionId>,
     ) -> Result<Vec<Session>, StoreError> {
-        let before = before.map_or(AFTER_ALL_IDS, SessionId::as_str);
-        let query = match project {
-            None => sqlx::query(
-                "SELECT id, project, owner, phase, details FROM sessions WHERE owner = $1 AND id < $2 \
-                 ORDER BY id DESC LIMIT $3",
-            ),
-            Some(_) => sqlx::query(
-                "SELECT id, project, owner, phase, details FROM sessions WHERE owner = $1 AND id < $2 AND project = $4 \
-                 ORDER BY id DESC LIMIT $3",
-            ),
-        };
-        let query = query.bind(owner.as_str()).bind(before).bind(i64::from(limit));
-        let query = match project {
-            None => query,
-            Some(project) => query.bind(project.as_str()),
-        };
-        query.fetch_all(&self.reader).await?.iter().map(session).collect()
+        let mut query = Conditions::new("SELECT id, project, owner, phase, details FROM sessions WHERE id IS NOT NULL");
+        query.and("id <", before.map_or(AFTER_ALL_IDS, SessionId::as_str));
+        let theirs = query.one_of_projects("project", by.projects());
+        query.push(&format!(" AND {theirs}"));
+        query.and_if("project =", filter.project.map(ProjectName::as_str));
+        query.and_if("owner =", filter.owner.map(UserId::as_str));
+        if !filter.phases.is_empty() {
+            query.and_in("phase", filter.phases.iter().map(|phase| phase.as_str()));
+        }
+        if let Some(text) = filter.text.map(str::trim).filter(|text| !text.is_empty()) {
+            query.and("lower(details) LIKE", like(text));
+            query.push(" ESCAPE '!'");
+        }
+        let limit = query.bind(i64::from(limit));
+        query.push(&format!(" ORDER BY id DESC LIMIT {limit}"));
+        query.fetch(&self.reader).await?.iter().map(session).collect()
     }
 
     /// Stores a session as it is now, if it is still in `expected` phase. One that enters a final phase loses its grant

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
-use valetkey_model::{TokenId, UserId};
+use valetkey_model::{Limits, ProjectName, TokenId, UserId};
 
 use crate::{
     Store, StoreError,
@@ -16,6 +16,8 @@ pub struct TokenRecord {
     pub name: String,
     /// Who it speaks for.
     pub owner: UserId,
+    /// What it may do less than they.
+    pub limits: Limits,
     /// The token's hash.
     pub hash: String,
     /// When it was made.
@@ -28,7 +30,10 @@ pub struct TokenRecord {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, name, owner, hash, created_at, expires_at, last_used_at FROM tokens ", $rest)
+        concat!(
+            "SELECT id, name, owner, project, read_only, hash, created_at, expires_at, last_used_at FROM tokens ",
+            $rest
+        )
     };
 }
 
@@ -39,8 +44,8 @@ impl Store {
     /// `Conflict` when its id or hash exists already.
     pub async fn insert_token(&self, token: &TokenRecord) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO tokens (id, name, owner, hash, created_at, expires_at, last_used_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO tokens (id, name, owner, hash, created_at, expires_at, last_used_at, project, read_only) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(token.id.as_str())
         .bind(token.name.as_str())
@@ -49,9 +54,11 @@ impl Store {
         .bind(millis(token.created_at))
         .bind(token.expires_at.map(millis))
         .bind(token.last_used_at.map(millis))
+        .bind(token.limits.project.as_ref().map(ProjectName::as_str))
+        .bind(i64::from(token.limits.read_only))
         .execute(&self.writer)
         .await
-        .map_err(|e| StoreError::of_write(e, "this token exists already", "owner"))?;
+        .map_err(|e| StoreError::of_write(e, "this token exists already", "project"))?;
         Ok(())
     }
 
@@ -105,6 +112,7 @@ fn token(row: &AnyRow) -> Result<TokenRecord, StoreError> {
         id: record.parsed("id")?,
         name: record.get("name")?,
         owner: record.parsed("owner")?,
+        limits: Limits { project: record.parsed_or_none("project")?, read_only: record.flag("read_only")? },
         hash: record.get("hash")?,
         created_at: record.time("created_at")?,
         expires_at: record.time_or_none("expires_at")?,

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use valetkey_integrations::{Connect, Integrations};
-use valetkey_model::{AuthMethod, Clock, Integration, OwnerScope, Problem, ProviderKind, UserId};
+use valetkey_model::{Actor, AuthMethod, Clock, Integration, OwnerScope, Problem, ProviderKind};
 use valetkey_providers::{AddressPolicy, Credential, Http, HttpConfig};
 use valetkey_seal::{KeyFile, Sealer, Secret, SystemEntropy};
 use valetkey_store::{DatabaseUrl, Store};
@@ -88,7 +88,7 @@ impl Testbed {
         let wanted = Connect {
             provider: forge.kind(),
             scope: OwnerScope::UserGlobal,
-            owner: UserId::admin(),
+            by: Actor::admin(),
             alias: None,
             instance_url: Some(forge.twin.url().parse().expect("a twin has an instance URL")),
             credential: forge.credential(token),

@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use valetkey_model::{IntegrationRef, Status, UserId};
+use valetkey_model::{Actor, IntegrationRef, Status};
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{Surface, Switch, Token, TokenState};
 
@@ -114,7 +114,7 @@ async fn a_dead_token_is_told_and_becomes_the_status() {
     bench.git(bench.bed.folder.path(), &["ls-remote", &url]).await.refused("no longer accepts the token");
     let which = IntegrationRef::Id(bench.integration.id.clone());
     // The check after a refusal runs beside the answer; asking for it again leads to the same status.
-    let status = bench.bed.integrations.test(&UserId::admin(), &which).await.unwrap().status(jiff::Timestamp::MIN).0;
+    let status = bench.bed.integrations.test(&Actor::admin(), &which).await.unwrap().status(jiff::Timestamp::MIN).0;
     assert_eq!(status, Status::Disconnected);
 }
 
@@ -166,7 +166,7 @@ async fn what_is_disconnected_now_is_gone_with_the_next_request() {
     let (folder, url) = (bench.bed.folder.path(), bench.forge.url().clone_url());
     let which = IntegrationRef::Id(bench.integration.id.clone());
     bench.git(folder, &["ls-remote", &url]).await.ok();
-    let held = bench.bed.integrations.disconnect(&UserId::admin(), &which, false).await.unwrap();
+    let held = bench.bed.integrations.disconnect(&Actor::admin(), &which, false).await.unwrap();
     assert_eq!(held, valetkey_integrations::Disconnected::UntilSessionsEnd(vec![bench.session.clone()]));
     bench.git(folder, &["ls-remote", &url]).await.ok();
     bench.bed.integrations.end_grant(&bench.session).await.unwrap();
@@ -178,7 +178,7 @@ async fn what_is_disconnected_now_is_gone_with_the_next_request() {
     let (_, lease) = grant(&bench.bed, &again, bench.forge.url(), false).await;
     let config = bench.gateway.git_config(&lease, &[bench.forge.url()]);
     bench.git_with(&config, folder, &["ls-remote", &url]).await.ok();
-    bench.bed.integrations.disconnect(&UserId::admin(), &IntegrationRef::Id(again.id), true).await.unwrap();
+    bench.bed.integrations.disconnect(&Actor::admin(), &IntegrationRef::Id(again.id), true).await.unwrap();
     bench.git_with(&config, folder, &["ls-remote", &url]).await.refused("may not reach this repository");
 }
 

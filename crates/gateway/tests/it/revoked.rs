@@ -14,7 +14,7 @@ use tokio::{
 };
 use valetkey_git::pkt_line::{encode, encode_flush};
 use valetkey_integrations::{Connect, Disconnected, Integrations};
-use valetkey_model::{IntegrationId, IntegrationRef, OwnerScope, RepoUrl, UserId};
+use valetkey_model::{Actor, IntegrationId, IntegrationRef, OwnerScope, RepoUrl};
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{Surface, Switch};
 
@@ -24,7 +24,7 @@ const A_WHILE: Duration = Duration::from_secs(60);
 
 async fn take_away(integrations: &Integrations, which: &IntegrationId) {
     let which = IntegrationRef::Id(which.clone());
-    let left = integrations.disconnect(&UserId::admin(), &which, true).await.unwrap();
+    let left = integrations.disconnect(&Actor::admin(), &which, true).await.unwrap();
     assert!(matches!(left, Disconnected::Erased(_)));
 }
 
@@ -67,7 +67,7 @@ async fn a_push_that_is_judged_only_afterwards_is_refused_in_words() {
     let asked = asked_by_git(&bench);
     let slow = bench.begin("POST", &push_path(&bench), &push_command(), 1000).await;
     let which = IntegrationRef::Id(bench.integration.id.clone());
-    while bench.bed.integrations.get(&UserId::admin(), &which).await.unwrap().last_used_at.is_none() {
+    while bench.bed.integrations.get(&Actor::admin(), &which).await.unwrap().last_used_at.is_none() {
         tokio::task::yield_now().await;
     }
     take_away(&bench.bed.integrations, &bench.integration.id).await;
@@ -99,7 +99,7 @@ async fn a_pack_that_is_still_coming_is_broken_off() {
     let connect = Connect {
         provider: forge.kind(),
         scope: OwnerScope::UserGlobal,
-        owner: UserId::admin(),
+        by: Actor::admin(),
         alias: None,
         instance_url: Some(format!("http://{front}").parse().unwrap()),
         credential: forge.credential(&forge.token),

@@ -51,7 +51,7 @@ impl Integrations {
             id: attempt.clone(),
             way: AttemptWay::Web { state_hash: state.hash().as_str().to_owned() },
             browser_hash: browser.as_str().to_owned(),
-            owner: request.owner.clone(),
+            owner: request.by.user.clone(),
             provider: request.provider,
             instance_url: instance.clone(),
             body: asked_body(request, asked.clone()),
@@ -105,6 +105,7 @@ impl Integrations {
     /// Finds out what is to be asked of whom.
     pub(super) async fn prepare(&self, request: &ConsentRequest) -> Result<Prepared, Problem> {
         let kind = request.provider;
+        request.by.require_to_connect(&request.scope)?;
         let instance = instance_of(kind, request.instance_url.clone())?;
         let catalogue = provider(kind).catalogue();
         let offered = catalogue.method(request.method);

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
-use valetkey_model::{Integration, OAuthAttemptId, Problem, UserId};
+use valetkey_model::{Actor, Integration, OAuthAttemptId, Problem};
 use valetkey_providers::{
     oauth::{DevicePoll, OAuthClient},
     provider,
@@ -64,7 +64,7 @@ impl Integrations {
             id: attempt.clone(),
             way: AttemptWay::Device { poll_after: now + interval, interval },
             browser_hash: TokenHash::of_secret(&started.device_code).as_str().to_owned(),
-            owner: request.owner.clone(),
+            owner: request.by.user.clone(),
             provider: kind,
             instance_url: instance,
             body: asked_body(request, asked),
@@ -89,15 +89,15 @@ impl Integrations {
     ///
     /// # Errors
     /// The provider's refusal, once and for all; `oauth_state_invalid` for somebody else's attempt.
-    pub async fn poll_device(&self, owner: &UserId, attempt: &OAuthAttemptId) -> Result<DeviceProgress, Problem> {
-        match self.consent_outcome(owner, attempt).await? {
+    pub async fn poll_device(&self, by: &Actor, attempt: &OAuthAttemptId) -> Result<DeviceProgress, Problem> {
+        match self.consent_outcome(by, attempt).await? {
             Outcome::Connected { integration } => {
                 return Ok(DeviceProgress::Connected(Box::new(self.by_id(&integration).await?)));
             }
             Outcome::Failed { problem } => return Err(problem),
             Outcome::Pending => {}
         }
-        let record = self.own_attempt(owner, attempt).await?;
+        let record = self.own_attempt(by, attempt).await?;
         let AttemptWay::Device { interval, .. } = &record.way else {
             return Err(invalid_state("This attempt was started in a browser."));
         };

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use valetkey_model::{AuthMethod, Integration, OAuthAttemptId, Problem, ProviderKind, UserId};
+use valetkey_model::{Actor, AuthMethod, Integration, OAuthAttemptId, Problem, ProviderKind};
 use valetkey_providers::{
     Consent, Credential,
     oauth::{Callback, OAuthClient, Tokens},
@@ -49,8 +49,8 @@ impl Integrations {
     ///
     /// # Errors
     /// `oauth_state_invalid` when there is no such attempt, or no longer.
-    pub async fn consent_outcome(&self, owner: &UserId, attempt: &OAuthAttemptId) -> Result<Outcome, Problem> {
-        let record = self.own_attempt(owner, attempt).await?;
+    pub async fn consent_outcome(&self, by: &Actor, attempt: &OAuthAttemptId) -> Result<Outcome, Problem> {
+        let record = self.own_attempt(by, attempt).await?;
         match record.outcome {
             Some(outcome) => serde_json::from_value(outcome).map_err(|_| invalid_state("This attempt is damaged.")),
             None if record.expires_at <= self.clock.now() => {
@@ -60,12 +60,12 @@ impl Integrations {
         }
     }
 
-    pub(super) async fn own_attempt(&self, owner: &UserId, id: &OAuthAttemptId) -> Result<OAuthAttempt, Problem> {
-        let record = self.store.oauth_attempt(id).await?.filter(|record| record.owner == *owner);
+    pub(super) async fn own_attempt(&self, by: &Actor, id: &OAuthAttemptId) -> Result<OAuthAttempt, Problem> {
+        let record = self.store.oauth_attempt(id).await?.filter(|record| record.owner == by.user);
         record.ok_or_else(|| invalid_state("There is no such attempt, or no longer."))
     }
 
-    async fn take(&self, state: &str, proofs: &[TokenHash]) -> Result<(OAuthAttempt, TokenHash), Problem> {
+    pub(crate) async fn take(&self, state: &str, proofs: &[TokenHash]) -> Result<(OAuthAttempt, TokenHash), Problem> {
         let attempt = match self.store.take_oauth_attempt(TokenHash::of(state).as_str(), self.clock.now()).await? {
             Taken::Attempt(attempt) => *attempt,
             Taken::Unknown => return Err(invalid_state("This answer belongs to nothing that was started here.")),
@@ -123,13 +123,13 @@ impl Integrations {
         let wanted = Connect {
             provider: attempt.provider,
             scope: asked.scope,
-            owner: attempt.owner.clone(),
+            by: self.actor(&attempt.owner).await?,
             alias: asked.alias,
             instance_url: Some(attempt.instance_url.clone()),
             credential,
         };
         match asked.reconnect {
-            Some(known) => self.reconnect(&attempt.owner, &known, wanted, ends).await,
+            Some(known) => self.reconnect(&known, wanted, ends).await,
             None => self.connect_until(wanted, ends).await,
         }
     }

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use valetkey_model::{
-    Alias, AuthMethod, InstanceUrl, Integration, IntegrationId, OAuthAttemptId, OwnerScope, Problem, ProblemCode,
-    ProviderKind, UserId,
+    Actor, Alias, AuthMethod, InstanceUrl, Integration, IntegrationId, OAuthAttemptId, OwnerScope, Problem,
+    ProblemCode, ProviderKind,
 };
 use valetkey_providers::oauth::OAuthError;
 use valetkey_seal::{Identity, TokenHash};
@@ -32,7 +32,7 @@ pub struct ConsentRequest {
     /// Who may use it, and where.
     pub scope: OwnerScope,
     /// Who connects it.
-    pub owner: UserId,
+    pub by: Actor,
     /// Its name; made of account and host if none.
     pub alias: Option<Alias>,
     /// The optional scopes that the person chose; those that are preselected if none.

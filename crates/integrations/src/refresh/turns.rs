@@ -14,7 +14,7 @@ use valetkey_model::{IntegrationId, Problem};
 pub(crate) struct Turns {
     slots: Arc<Mutex<HashMap<IntegrationId, Slot>>>,
     /// Refreshes run as tasks of their own: who waits for one may go away, the refresh must not.
-    pub(super) running: TaskTracker,
+    pub(crate) running: TaskTracker,
     pub(crate) pause: Arc<dyn Pause>,
 }
 

@@ -4,11 +4,11 @@ use jiff::SignedDuration;
 use url::Url;
 use valetkey_integrations::{AppSecrets, ConsentRequest, DeviceProgress, NewApp, Outcome};
 use valetkey_model::{
-    AuthMethod, Clock as _, Integration, OwnerScope, Problem, ProblemCode, ProviderKind, Status, UserId,
+    Actor, AuthMethod, Clock as _, Integration, OwnerScope, Problem, ProblemCode, ProviderKind, Status,
 };
 use valetkey_providers::UpstreamBody;
 use valetkey_seal::TokenHash;
-use valetkey_store::{AppOrigin, IntegrationFilter};
+use valetkey_store::{AppOrigin, Everybodys};
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{Consent, DeviceDecision, OAuthApp, User};
 
@@ -57,7 +57,7 @@ impl Bed {
     }
 
     async fn count(&self) -> usize {
-        self.bed.store.integrations(IntegrationFilter::default()).await.unwrap().len()
+        self.bed.store.integrations(Everybodys::default()).await.unwrap().len()
     }
 }
 
@@ -81,7 +81,7 @@ fn request(forge: &ForgeBed) -> ConsentRequest {
         method: AuthMethod::OAuth,
         instance_url: Some(forge.twin.url().parse().unwrap()),
         scope: OwnerScope::UserGlobal,
-        owner: UserId::admin(),
+        by: Actor::admin(),
         alias: None,
         choices: None,
         reconnect: None,
@@ -94,7 +94,7 @@ async fn an_account_is_connected_by_consent() {
     let it = Bed::new().await;
     it.forge.twin.oauth().consent(Consent::approve(&it.forge.john));
     let begun = it.bed.integrations.begin_consent(request(&it.forge), &browser()).await.unwrap();
-    let owner = UserId::admin();
+    let owner = Actor::admin();
     assert_eq!(it.bed.integrations.consent_outcome(&owner, &begun.attempt).await.unwrap(), Outcome::Pending);
     let connected = it.finish(&it.answer(&begun.authorize_url).await).await.unwrap();
     assert_eq!((connected.account.username.as_str(), connected.auth_method), ("john", AuthMethod::OAuth));
@@ -177,7 +177,7 @@ async fn without_a_registered_app_nobody_is_sent_anywhere() {
 #[tokio::test]
 async fn consent_is_given_on_another_device() {
     let it = Bed::new().await;
-    let owner = UserId::admin();
+    let owner = Actor::admin();
     let code = it.bed.integrations.begin_device(request(&it.forge)).await.unwrap();
     let poll = async || it.bed.integrations.poll_device(&owner, &code.attempt).await;
     assert!(matches!(poll().await, Ok(DeviceProgress::Pending { .. })));
@@ -192,7 +192,7 @@ async fn consent_is_given_on_another_device() {
     let Ok(DeviceProgress::Connected(integration)) = poll().await else { panic!("the person has agreed") };
     assert_eq!(integration.account.username, "john");
     assert!(matches!(poll().await, Ok(DeviceProgress::Connected(_))));
-    let eve: UserId = "eve".parse().unwrap();
+    let eve = Actor::new("eve".parse().unwrap(), false, std::collections::BTreeMap::new());
     assert!(it.bed.integrations.poll_device(&eve, &code.attempt).await.is_err());
 }
 
@@ -203,6 +203,6 @@ async fn disconnecting_revokes_the_consent_at_the_provider() {
     it.forge.twin.oauth().consent(Consent::approve(&it.forge.john));
     let connected = it.finish(&it.answer(&it.begin(request(&it.forge)).await).await).await.unwrap();
     let which = valetkey_model::IntegrationRef::Id(connected.id);
-    let gone = it.bed.integrations.disconnect(&UserId::admin(), &which, false).await.unwrap();
+    let gone = it.bed.integrations.disconnect(&Actor::admin(), &which, false).await.unwrap();
     assert_eq!(gone, Disconnected::Erased(RevokedAtProvider::Yes));
 }

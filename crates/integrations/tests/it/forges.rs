@@ -1,7 +1,7 @@
 //! Every forge, from connecting to disconnecting, as each behaves by its documents.
 
 use valetkey_integrations::Disconnected;
-use valetkey_model::{Clock as _, IntegrationRef, ProjectName, Status, UserId};
+use valetkey_model::{Actor, Clock as _, IntegrationRef, ProjectName, Status};
 use valetkey_providers::PullRequestDraft;
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{Forge, Repository};
@@ -28,7 +28,7 @@ async fn is_connected_shown_asked_and_disconnected() {
         let access = bed.integrations.repository(&it, &forge.url()).await.unwrap();
         assert!(access.can_push, "{kind:?}: {access:?}");
         assert_eq!(access.default_branch.as_deref(), Some("main"), "{kind:?}");
-        let (owner, project) = (UserId::admin(), ProjectName::default_project());
+        let (owner, project) = (Actor::admin(), ProjectName::default_project());
         let branches = bed.integrations.branches(&owner, &project, &forge.url()).await.unwrap();
         assert_eq!(branches.iter().map(|b| (&*b.name, b.default)).collect::<Vec<_>>(), [("main", true)], "{kind:?}");
         let found = bed.integrations.search(&owner, &project, None, None, "app", 10).await.unwrap();
@@ -39,7 +39,7 @@ async fn is_connected_shown_asked_and_disconnected() {
         let which = IntegrationRef::Id(it.id.clone());
         let gone = bed.integrations.disconnect(&owner, &which, false).await.unwrap();
         assert!(matches!(gone, Disconnected::Erased(_)), "{kind:?}");
-        assert!(bed.integrations.list(&owner, None).await.unwrap().is_empty(), "{kind:?}");
+        assert!(bed.integrations.own(&owner, None).await.unwrap().is_empty(), "{kind:?}");
     }
 }
 
@@ -88,7 +88,7 @@ async fn nothing_is_lost_or_repeated_past_a_page() {
         forge.twin.repository(&path, repository.member(&forge.john, valetkey_twins::AccessLevel::Developer));
         let bed = Testbed::new(&[&forge]).await;
         bed.connect(&forge).await;
-        let (owner, project) = (UserId::admin(), ProjectName::default_project());
+        let (owner, project) = (Actor::admin(), ProjectName::default_project());
         let branches = bed.integrations.branches(&owner, &project, &forge.url_of(&path)).await.unwrap();
         let mut found: Vec<_> = branches.into_iter().map(|branch| branch.name).collect();
         found.sort_unstable();

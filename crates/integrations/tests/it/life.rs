@@ -2,13 +2,13 @@
 
 use jiff::SignedDuration;
 use valetkey_integrations::{AtProvider, DueChecks, Happening, Integrations};
-use valetkey_model::{Clock as _, Integration, IntegrationId, IntegrationRef, OwnerScope, ProjectName, Status, UserId};
+use valetkey_model::{Actor, Clock as _, Integration, IntegrationId, IntegrationRef, OwnerScope, ProjectName, Status};
 use valetkey_seal::Secret;
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{Switch, Token, TokenState};
 
-fn admin() -> UserId {
-    UserId::admin()
+fn admin() -> Actor {
+    Actor::admin()
 }
 
 fn hours(hours: i64) -> SignedDuration {
@@ -177,7 +177,7 @@ async fn what_is_disconnected_is_told_with_what_became_of_it_and_checked_no_more
     assert_ne!(*at_provider, AtProvider::InUse);
     assert_eq!((told[0].subject.account.as_str(), &told[0].subject.alias), ("john", &it.alias));
     assert_eq!(bed.integrations.next_due_check().await.unwrap(), None);
-    let eve: UserId = "eve".parse().unwrap();
+    let eve = Actor::new("eve".parse().unwrap(), false, std::collections::BTreeMap::new());
     assert_eq!(bed.integrations.events(&eve, Some(&it.id), None, 10).await.unwrap(), []);
 }
 

@@ -10,14 +10,14 @@ mod services;
 
 use jiff::SignedDuration;
 use valetkey_integrations::Connect;
-use valetkey_model::{Clock as _, IntegrationRef, OwnerScope, ProblemCode, ProjectName, ProviderKind, Status, UserId};
+use valetkey_model::{Actor, Clock as _, IntegrationRef, OwnerScope, ProblemCode, ProjectName, ProviderKind, Status};
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{Switch, Token, TokenState, User};
 
-fn admin() -> UserId {
-    UserId::admin()
+fn admin() -> Actor {
+    Actor::admin()
 }
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn connected_as_the_provider_says() {
         assert_eq!(it.alias.as_str(), format!("john@{}", it.instance_url.authority()));
         assert_eq!(it.status(bed.clock.now()).0, Status::Connected);
         assert!(!it.granted_scopes.is_empty());
-        assert_eq!(bed.integrations.list(&admin(), None).await.unwrap(), [it]);
+        assert_eq!(bed.integrations.own(&admin(), None).await.unwrap(), [it]);
     }
 }
 
@@ -50,7 +50,7 @@ async fn a_token_that_will_not_do_is_not_stored() {
         assert_eq!(problem.code, code, "{problem}");
         assert!(!format!("{problem:?}").contains(token), "{problem:?}");
     }
-    assert!(bed.integrations.list(&admin(), None).await.unwrap().is_empty());
+    assert!(bed.integrations.own(&admin(), None).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn the_same_account_again_gets_the_new_token() {
     let newer = forge.twin.token(&forge.john, Token::generated().scopes(["api"]));
     let second = bed.try_connect(&forge, &newer).await.unwrap();
     assert_eq!((&second.id, second.generation), (&first.id, 2));
-    assert_eq!(bed.integrations.list(&admin(), None).await.unwrap().len(), 1);
+    assert_eq!(bed.integrations.own(&admin(), None).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn an_alias_is_used_once_whatever_its_case() {
     let wanted = Connect {
         provider: ProviderKind::GitLab,
         scope: OwnerScope::UserGlobal,
-        owner: admin(),
+        by: admin(),
         alias: Some("wORK".parse().unwrap()),
         instance_url: Some(forge.url().instance().clone()),
         credential: Credential::pat(Secret::from(token.as_str())),
@@ -161,8 +161,8 @@ async fn somebody_elses_integration_does_not_exist() {
     let forge = ForgeBed::gitlab().await;
     let bed = Testbed::new(&[&forge]).await;
     let which = IntegrationRef::Id(bed.connect(&forge).await.id);
-    let eve: UserId = "eve".parse().unwrap();
-    assert!(bed.integrations.list(&eve, None).await.unwrap().is_empty());
+    let eve = Actor::new("eve".parse().unwrap(), false, std::collections::BTreeMap::new());
+    assert!(bed.integrations.own(&eve, None).await.unwrap().is_empty());
     for problem in [
         bed.integrations.get(&eve, &which).await.unwrap_err(),
         bed.integrations.test(&eve, &which).await.unwrap_err(),

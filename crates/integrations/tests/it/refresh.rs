@@ -1,14 +1,14 @@
 //! A consent's access token is kept alive, as whoever uses it sees it.
 
 use jiff::SignedDuration;
-use valetkey_model::{Clock as _, Integration, IntegrationRef, ProjectName, Status, UserId};
+use valetkey_model::{Actor, Clock as _, Integration, IntegrationRef, ProjectName, Status};
 
 use crate::consent::Bed;
 
 /// The token that git would be given now.
 #[expect(clippy::disallowed_methods, reason = "the test compares made-up tokens")]
 async fn token(it: &Bed, of: &Integration) -> String {
-    let (owner, project) = (UserId::admin(), ProjectName::default_project());
+    let (owner, project) = (Actor::admin(), ProjectName::default_project());
     let given = it.bed.integrations.credential_for(&owner, &project, &of.instance_url, None).await.unwrap();
     assert!(given.expires_at.unwrap() > it.bed.clock.now(), "the end is that of the token it comes with");
     given.credential.token.expose().clone()
@@ -16,7 +16,7 @@ async fn token(it: &Bed, of: &Integration) -> String {
 
 async fn status(it: &Bed, of: &Integration) -> Status {
     let which = IntegrationRef::Id(of.id.clone());
-    it.bed.integrations.test(&UserId::admin(), &which).await.unwrap().status(it.bed.clock.now()).0
+    it.bed.integrations.test(&Actor::admin(), &which).await.unwrap().status(it.bed.clock.now()).0
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use valetkey_integrations::{
     AppFacts, AppSecrets, Connect, ConsentRequest, Disconnected, NewApp, RevokedAtProvider, Rotation,
 };
 use valetkey_model::{
-    AuthMethod, Clock as _, Integration, IntegrationRef, OwnerScope, Problem, ProblemCode, ProviderKind, Status, UserId,
+    Actor, AuthMethod, Clock as _, Integration, IntegrationRef, OwnerScope, Problem, ProblemCode, ProviderKind, Status,
 };
 use valetkey_providers::{Credential, UpstreamBody};
 use valetkey_seal::TokenHash;
@@ -27,7 +27,7 @@ async fn connect(bed: &Testbed, kind: ProviderKind, url: &str, credential: Crede
     let wanted = Connect {
         provider: kind,
         scope: OwnerScope::UserGlobal,
-        owner: UserId::admin(),
+        by: Actor::admin(),
         alias: None,
         instance_url: Some(url.parse().unwrap()),
         credential,
@@ -51,7 +51,7 @@ async fn consent(bed: &Testbed, kind: ProviderKind, url: &str) -> Result<Integra
         method: AuthMethod::OAuth,
         instance_url: Some(url.parse().unwrap()),
         scope: OwnerScope::UserGlobal,
-        owner: UserId::admin(),
+        by: Actor::admin(),
         alias: None,
         choices: None,
         reconnect: None,
@@ -66,11 +66,11 @@ async fn consent(bed: &Testbed, kind: ProviderKind, url: &str) -> Result<Integra
 
 async fn status(bed: &Testbed, it: &Integration) -> Status {
     let which = IntegrationRef::Id(it.id.clone());
-    bed.integrations.test(&UserId::admin(), &which).await.unwrap().status(bed.clock.now()).0
+    bed.integrations.test(&Actor::admin(), &which).await.unwrap().status(bed.clock.now()).0
 }
 
 async fn disconnect(bed: &Testbed, it: Integration) -> RevokedAtProvider {
-    let gone = bed.integrations.disconnect(&UserId::admin(), &IntegrationRef::Id(it.id), false).await.unwrap();
+    let gone = bed.integrations.disconnect(&Actor::admin(), &IntegrationRef::Id(it.id), false).await.unwrap();
     let Disconnected::Erased(revoked) = gone else { panic!("no session holds it") };
     revoked
 }
@@ -153,7 +153,7 @@ async fn google_of_an_app_in_testing() {
     google.oauth().consent(Consent::approve(&ada));
     let it = consent(&bed, ProviderKind::Google, google.url()).await.unwrap();
     assert_eq!(it.status(bed.clock.now()).0, Status::Expiring);
-    let tested = bed.integrations.test(&UserId::admin(), &IntegrationRef::Id(it.id)).await.unwrap();
+    let tested = bed.integrations.test(&Actor::admin(), &IntegrationRef::Id(it.id)).await.unwrap();
     assert!(tested.details.notes.iter().any(|note| note.contains("Testing")), "{:?}", tested.details);
 }
 
@@ -165,10 +165,10 @@ async fn slack_by_token_exchanged_for_one_that_is_refreshed() {
     let it = connect(&bed, ProviderKind::Slack, slack.url(), Credential::pat(token.as_str().into())).await.unwrap();
     assert!(it.details.team.is_some());
     let which = IntegrationRef::Id(it.id.clone());
-    let rotated = bed.integrations.rotate(&UserId::admin(), &which).await.unwrap();
+    let rotated = bed.integrations.rotate(&Actor::admin(), &which).await.unwrap();
     assert!(matches!(rotated, Rotation::ByHand { .. }), "no app is registered");
     register(&bed, ProviderKind::Slack, slack.url(), slack.oauth()).await;
-    let Rotation::Done(it) = bed.integrations.rotate(&UserId::admin(), &which).await.unwrap() else {
+    let Rotation::Done(it) = bed.integrations.rotate(&Actor::admin(), &which).await.unwrap() else {
         panic!("Slack exchanges lasting tokens")
     };
     assert_eq!(it.auth_method, AuthMethod::OAuth);

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{AuthMethod, InstallationState, Integration, Problem, ProblemCode, ProviderKind, UserId};
+use valetkey_model::{Actor, AuthMethod, InstallationState, Integration, Problem, ProblemCode, ProviderKind};
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 
@@ -67,7 +67,7 @@ struct Token {
 }
 
 async fn save(State(app): State<App>, caller: Caller, Body(new): Body<Token>) -> Answer<Json<Message>> {
-    let connected = connect(&app, &caller.user, KIND, None, Credential::pat(new.token)).await;
+    let connected = connect(&app, &caller.actor, KIND, None, Credential::pat(new.token)).await;
     connected.map_err(|mut problem| {
         if problem.code == ProblemCode::TokenMalformed {
             "Invalid GitHub token format".clone_into(&mut problem.detail);
@@ -78,12 +78,12 @@ async fn save(State(app): State<App>, caller: Caller, Body(new): Body<Token>) ->
 }
 
 async fn remove(State(app): State<App>, caller: Caller) -> Answer<Json<Message>> {
-    disconnect(&app, &caller.user, KIND).await?;
+    disconnect(&app, &caller.actor, KIND).await?;
     Ok(Json(Message { message: "GitHub PAT removed successfully" }))
 }
 
 async fn disconnect_github(State(app): State<App>, caller: Caller) -> Answer<Json<Message>> {
-    disconnect(&app, &caller.user, KIND).await?;
+    disconnect(&app, &caller.actor, KIND).await?;
     Ok(Json(Message { message: "GitHub account disconnected" }))
 }
 
@@ -122,8 +122,8 @@ pub(super) struct GitHubStatus {
 }
 
 impl GitHubStatus {
-    pub(super) async fn of(app: &App, user: &UserId) -> Result<Self, Problem> {
-        let all = app.integrations.list(user, Some(KIND)).await?;
+    pub(super) async fn of(app: &App, by: &Actor) -> Result<Self, Problem> {
+        let all = app.integrations.own(by, Some(KIND)).await?;
         let (by_app, by_token): (Vec<_>, Vec<_>) = all.iter().cloned().partition(is_app);
         let (by_app, by_token, active) = (shown(by_app), shown(by_token), shown(all));
         Ok(Self {
@@ -172,7 +172,7 @@ struct Installed {
 
 async fn install(State(app): State<App>, caller: Caller, Body(new): Body<NewInstallation>) -> Answer<Json<Installed>> {
     let NewInstallation { installation_id, .. } = new;
-    let linked = app.integrations.link_installation(&caller.user, installation_id).await;
+    let linked = app.integrations.link_installation(&caller.actor, installation_id).await;
     linked.map_err(not_verified)?;
     Ok(Json(Installed { message: "GitHub App installation linked successfully", installation_id }))
 }
@@ -198,9 +198,9 @@ async fn user_callback(
 }
 
 async fn status(State(app): State<App>, caller: Caller) -> Answer<Json<GitHubStatus>> {
-    Ok(Json(GitHubStatus::of(&app, &caller.user).await?))
+    Ok(Json(GitHubStatus::of(&app, &caller.actor).await?))
 }
 
 async fn pat_status(State(app): State<App>, caller: Caller) -> Answer<Json<PatStatus>> {
-    Ok(Json(GitHubStatus::of(&app, &caller.user).await?.pat))
+    Ok(Json(GitHubStatus::of(&app, &caller.actor).await?.pat))
 }

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{InstanceUrl, Integration, Problem, ProblemCode, ProviderKind, UserId};
+use valetkey_model::{Actor, InstanceUrl, Integration, Problem, ProblemCode, ProviderKind, UserId};
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 
@@ -84,10 +84,10 @@ struct Connected {
 
 async fn connect_gitlab(State(app): State<App>, caller: Caller, Body(token): Body<Token>) -> Answer<Json<Connected>> {
     let instance = token.instance()?;
-    let connected = connect(&app, &caller.user, KIND, instance, Credential::pat(token.personal_access_token)).await;
+    let connected = connect(&app, &caller.actor, KIND, instance, Credential::pat(token.personal_access_token)).await;
     let integration = connected.map_err(as_invalid_input)?;
     Ok(Json(Connected {
-        user_id: caller.user,
+        user_id: caller.actor.user,
         gitlab_user_id: integration.account.id,
         username: integration.account.username,
         instance_url: integration.instance_url,
@@ -110,8 +110,8 @@ pub(super) struct GitLabAccount {
 }
 
 impl GitLabAccount {
-    pub(super) async fn status(app: &App, user: &UserId) -> Result<StatusOf<Self>, Problem> {
-        StatusOf::of(app, user, KIND, Self::new).await
+    pub(super) async fn status(app: &App, by: &Actor) -> Result<StatusOf<Self>, Problem> {
+        StatusOf::of(app, by, KIND, Self::new).await
     }
 
     fn new(app: &App, integration: Integration) -> Self {
@@ -126,7 +126,7 @@ impl GitLabAccount {
 }
 
 async fn status(State(app): State<App>, caller: Caller) -> Answer<Json<StatusOf<GitLabAccount>>> {
-    Ok(Json(GitLabAccount::status(&app, &caller.user).await?))
+    Ok(Json(GitLabAccount::status(&app, &caller.actor).await?))
 }
 
 async fn test(State(app): State<App>, _: Caller, Body(token): Body<Token>) -> Answer<Json<Tested>> {
@@ -144,6 +144,6 @@ struct Gone {
 }
 
 async fn disconnect_gitlab(State(app): State<App>, caller: Caller) -> Answer<Json<Gone>> {
-    disconnect(&app, &caller.user, KIND).await?;
+    disconnect(&app, &caller.actor, KIND).await?;
     Ok(Json(Gone { message: "GitLab account disconnected successfully", connected: false }))
 }

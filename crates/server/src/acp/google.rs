@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use valetkey_integrations::ConsentRequest;
-use valetkey_model::{AuthMethod, Integration, OAuthAttemptId, OwnerScope, Problem, ProblemCode, ProviderKind, UserId};
+use valetkey_model::{Actor, AuthMethod, Integration, OAuthAttemptId, OwnerScope, Problem, ProblemCode, ProviderKind};
 
 use super::{Message, StatusOf, TAG, disconnect, is_valid};
 use crate::{
@@ -48,7 +48,7 @@ async fn connect(State(app): State<App>, caller: Caller) -> Answer<Json<Going>> 
         method: AuthMethod::OAuth,
         instance_url: None,
         scope: OwnerScope::UserGlobal,
-        owner: caller.user.clone(),
+        by: caller.actor.clone(),
         alias: None,
         choices: None,
         reconnect: None,
@@ -81,8 +81,8 @@ pub(super) struct GoogleAccount {
 }
 
 impl GoogleAccount {
-    pub(super) async fn status(app: &App, user: &UserId) -> Result<StatusOf<Self>, Problem> {
-        StatusOf::of(app, user, KIND, Self::new).await
+    pub(super) async fn status(app: &App, by: &Actor) -> Result<StatusOf<Self>, Problem> {
+        StatusOf::of(app, by, KIND, Self::new).await
     }
 
     fn new(app: &App, integration: Integration) -> Self {
@@ -93,10 +93,10 @@ impl GoogleAccount {
 }
 
 async fn status(State(app): State<App>, caller: Caller) -> Answer<Json<StatusOf<GoogleAccount>>> {
-    Ok(Json(GoogleAccount::status(&app, &caller.user).await?))
+    Ok(Json(GoogleAccount::status(&app, &caller.actor).await?))
 }
 
 async fn disconnect_google(State(app): State<App>, caller: Caller) -> Answer<Json<Message>> {
-    disconnect(&app, &caller.user, KIND).await?;
+    disconnect(&app, &caller.actor, KIND).await?;
     Ok(Json(Message { message: "Google Drive disconnected successfully" }))
 }

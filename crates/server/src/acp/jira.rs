@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{AuthMethod, InstanceUrl, Integration, Problem, ProblemCode, ProviderKind, UserId};
+use valetkey_model::{Actor, AuthMethod, InstanceUrl, Integration, Problem, ProblemCode, ProviderKind};
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 
@@ -90,7 +90,7 @@ struct Connected {
 
 async fn connect_jira(State(app): State<App>, caller: Caller, Body(token): Body<Token>) -> Answer<Json<Connected>> {
     let (instance, credential) = token.parts()?;
-    let connected = connect(&app, &caller.user, KIND, Some(instance), credential).await;
+    let connected = connect(&app, &caller.actor, KIND, Some(instance), credential).await;
     let JiraAccount { url, email, .. } = JiraAccount::new(&app, connected.map_err(as_invalid_input)?);
     Ok(Json(Connected { message: "Jira connected successfully", url, email }))
 }
@@ -113,8 +113,8 @@ pub(super) struct JiraAccount {
 }
 
 impl JiraAccount {
-    pub(super) async fn status(app: &App, user: &UserId) -> Result<StatusOf<Self>, Problem> {
-        StatusOf::of(app, user, KIND, Self::new).await
+    pub(super) async fn status(app: &App, by: &Actor) -> Result<StatusOf<Self>, Problem> {
+        StatusOf::of(app, by, KIND, Self::new).await
     }
 
     fn new(app: &App, integration: Integration) -> Self {
@@ -134,10 +134,10 @@ pub(super) fn site_of(integration: &Integration) -> String {
 }
 
 async fn status(State(app): State<App>, caller: Caller) -> Answer<Json<StatusOf<JiraAccount>>> {
-    Ok(Json(JiraAccount::status(&app, &caller.user).await?))
+    Ok(Json(JiraAccount::status(&app, &caller.actor).await?))
 }
 
 async fn disconnect_jira(State(app): State<App>, caller: Caller) -> Answer<Json<Message>> {
-    disconnect(&app, &caller.user, KIND).await?;
+    disconnect(&app, &caller.actor, KIND).await?;
     Ok(Json(Message { message: "Jira disconnected successfully" }))
 }

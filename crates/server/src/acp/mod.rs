@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use valetkey_integrations::Connect;
 use valetkey_model::{
-    InstanceUrl, Integration, IntegrationRef, OwnerScope, Problem, ProblemCode, ProviderKind, Status, UserId,
+    Actor, InstanceUrl, Integration, IntegrationRef, OwnerScope, Problem, ProblemCode, ProviderKind, Status,
 };
 use valetkey_providers::Credential;
 
@@ -71,18 +71,18 @@ struct StatusOf<T> {
 impl<T> StatusOf<T> {
     async fn of(
         app: &App,
-        user: &UserId,
+        by: &Actor,
         provider: ProviderKind,
         describe: fn(&App, Integration) -> T,
     ) -> Result<Self, Problem> {
-        let account = current(app, user, provider).await?.map(|integration| describe(app, integration));
+        let account = current(app, by, provider).await?.map(|integration| describe(app, integration));
         Ok(Self { connected: account.is_some(), account })
     }
 }
 
 /// The integration that these routes mean.
-async fn current(app: &App, user: &UserId, provider: ProviderKind) -> Result<Option<Integration>, Problem> {
-    Ok(shown(app.integrations.list(user, Some(provider)).await?))
+async fn current(app: &App, by: &Actor, provider: ProviderKind) -> Result<Option<Integration>, Problem> {
+    Ok(shown(app.integrations.own(by, Some(provider)).await?))
 }
 
 /// Of the oldest-first list: the default-marked, else the newest.
@@ -94,31 +94,31 @@ fn shown(all: Vec<Integration>) -> Option<Integration> {
 /// Connects an account, in place of another one of the same instance.
 async fn connect(
     app: &App,
-    user: &UserId,
+    by: &Actor,
     provider: ProviderKind,
     instance_url: Option<InstanceUrl>,
     credential: Credential,
 ) -> Result<Integration, Problem> {
-    let before = app.integrations.list(user, Some(provider)).await?;
+    let before = app.integrations.own(by, Some(provider)).await?;
     let wanted =
-        Connect { provider, scope: OwnerScope::UserGlobal, owner: user.clone(), alias: None, instance_url, credential };
+        Connect { provider, scope: OwnerScope::UserGlobal, by: by.clone(), alias: None, instance_url, credential };
     let new = app.integrations.connect(wanted).await?;
     let is_new = before.iter().all(|known| known.id != new.id);
     let replaced = shown(before).filter(|old| is_new && old.instance_url == new.instance_url);
     if let Some(old) = replaced {
         let new = IntegrationRef::Id(new.id.clone());
         if old.is_default {
-            app.integrations.set_default(user, &new, true).await?;
+            app.integrations.set_default(by, &new, true).await?;
         }
-        app.integrations.disconnect(user, &IntegrationRef::Id(old.id), false).await?;
+        app.integrations.disconnect(by, &IntegrationRef::Id(old.id), false).await?;
     }
     Ok(new)
 }
 
 /// Removes the integration that these routes mean, if there is one.
-async fn disconnect(app: &App, user: &UserId, provider: ProviderKind) -> Result<(), Problem> {
-    if let Some(integration) = current(app, user, provider).await? {
-        app.integrations.disconnect(user, &IntegrationRef::Id(integration.id), false).await?;
+async fn disconnect(app: &App, by: &Actor, provider: ProviderKind) -> Result<(), Problem> {
+    if let Some(integration) = current(app, by, provider).await? {
+        app.integrations.disconnect(by, &IntegrationRef::Id(integration.id), false).await?;
     }
     Ok(())
 }

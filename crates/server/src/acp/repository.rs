@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Place, ProblemCode, ProjectName};
+use valetkey_model::{Place, ProblemCode, ProjectName, Role};
 use valetkey_providers::{BranchInfo, TreeEntry};
 
 use super::TAG;
@@ -22,17 +22,20 @@ use crate::{
 pub(crate) fn rows() -> Vec<Row> {
     vec![
         Row::get("/api/projects/{project}/repo/branches", branches)
+            .project(Role::Member)
             .operation(TAG, "ambientBranches", "All branches of a repository")
             .parameters::<Which>()
             .answers::<Branches>()
             .fails(&REFUSED_REPOSITORY),
         Row::get("/api/projects/{project}/repo/tree", tree)
+            .project(Role::Member)
             .operation(TAG, "ambientTree", "What is in a folder of a repository")
             .parameters::<Where>()
             .answers::<Tree>()
             .fails(&REFUSED_REPOSITORY)
             .fails(&[ProblemCode::NotFound]),
         Row::get("/api/projects/{project}/repo/blob", blob)
+            .project(Role::Member)
             .operation(TAG, "ambientBlob", "A file of a repository")
             .parameters::<Where>()
             .answers::<Blob>()
@@ -82,7 +85,7 @@ async fn branches(
     Params(which): Params<Which>,
 ) -> Answer<Json<Branches>> {
     let repo = given(which.repo).ok_or_else(|| lacking("repo query parameter required"))?;
-    let branches = app.integrations.branches(&caller.user, &project, &parsed(&repo)?).await?;
+    let branches = app.integrations.branches(&caller.actor, &project, &parsed(&repo)?).await?;
     Ok(Json(Branches { branches: branches.into_iter().map(Branch::from).collect() }))
 }
 
@@ -166,7 +169,7 @@ async fn tree(
     Params(query): Params<Where>,
 ) -> Answer<Json<Tree>> {
     let place = query.place(false, "repo and ref query parameters required")?;
-    let tree = app.integrations.tree(&caller.user, &project, &place).await?;
+    let tree = app.integrations.tree(&caller.actor, &project, &place).await?;
     let entries = tree.entries.into_iter().map(Entry::from).collect();
     Ok(Json(Tree { path: place.path.as_str().to_owned(), entries, truncated: tree.truncated }))
 }
@@ -205,5 +208,5 @@ async fn blob(
     Params(query): Params<Where>,
 ) -> Answer<Json<Blob>> {
     let place = query.place(true, "repo, ref, and path query parameters required")?;
-    Ok(Json(app.integrations.file(&caller.user, &project, &place).await?.into()))
+    Ok(Json(app.integrations.file(&caller.actor, &project, &place).await?.into()))
 }

@@ -46,17 +46,17 @@ struct McpServer {
 }
 
 async fn status(State(app): State<App>, caller: Caller) -> Answer<Json<AllStatus>> {
-    let servers = app.integrations.list(&caller.user, Some(ProviderKind::Http)).await?.into_iter();
+    let servers = app.integrations.own(&caller.actor, Some(ProviderKind::Http)).await?.into_iter();
     let global = servers.filter(|integration| integration.scope == OwnerScope::UserGlobal);
     let server = |integration: Integration| {
         let valid = is_valid(&app, &integration);
         (integration.alias.to_string(), McpServer { connected: true, updated_at: integration.updated_at, valid })
     };
     Ok(Json(AllStatus {
-        github: GitHubStatus::of(&app, &caller.user).await?,
-        gitlab: GitLabAccount::status(&app, &caller.user).await?,
-        google: GoogleAccount::status(&app, &caller.user).await?,
-        jira: JiraAccount::status(&app, &caller.user).await?,
+        github: GitHubStatus::of(&app, &caller.actor).await?,
+        gitlab: GitLabAccount::status(&app, &caller.actor).await?,
+        google: GoogleAccount::status(&app, &caller.actor).await?,
+        jira: JiraAccount::status(&app, &caller.actor).await?,
         mcp_servers: global.map(server).collect(),
     }))
 }

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use valetkey_integrations::IntegrationEvent;
-use valetkey_model::{IntegrationEventId, IntegrationId, IntegrationRef, ProblemCode, UserId};
+use valetkey_model::{Actor, IntegrationEventId, IntegrationId, IntegrationRef, ProblemCode};
 
 use crate::{
     App,
@@ -33,7 +33,7 @@ async fn list(
     caller: Caller,
     Params(paging): Params<Paging>,
 ) -> Answer<Json<Page<IntegrationEvent>>> {
-    page(&app, &caller.user, None, &paging).await
+    page(&app, &caller.actor, None, &paging).await
 }
 
 /// By its id also after the integration is gone: then its events say what became of it.
@@ -45,18 +45,18 @@ async fn of_one(
 ) -> Answer<Json<Page<IntegrationEvent>>> {
     let id = match which {
         IntegrationRef::Id(id) => id,
-        alias @ IntegrationRef::Alias(_) => app.integrations.get(&caller.user, &alias).await?.id,
+        alias @ IntegrationRef::Alias(_) => app.integrations.get(&caller.actor, &alias).await?.id,
     };
-    page(&app, &caller.user, Some(&id), &paging).await
+    page(&app, &caller.actor, Some(&id), &paging).await
 }
 
 async fn page(
     app: &App,
-    owner: &UserId,
+    by: &Actor,
     of: Option<&IntegrationId>,
     paging: &Paging,
 ) -> Answer<Json<Page<IntegrationEvent>>> {
     let (fetch, before) = (paging.to_fetch()?, paging.after::<IntegrationEventId>()?);
-    let fetched = app.integrations.events(owner, of, before.as_ref(), fetch).await?;
+    let fetched = app.integrations.events(by, of, before.as_ref(), fetch).await?;
     Ok(Json(Page::cut(fetched, fetch, |event| event.id.clone())))
 }

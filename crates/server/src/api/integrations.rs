@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_integrations::{Connect, Disconnected, RevokedAtProvider, Rotation};
 use valetkey_model::{
-    Alias, AuthMethod, InstanceUrl, Integration, IntegrationId, IntegrationRef, IntegrationView, OwnerScope, Problem,
-    ProblemCode, ProjectName, ProviderKind, RepoUrl, SessionId,
+    Alias, AuthMethod, InstanceUrl, Integration, IntegrationId, IntegrationRef, IntegrationView, Level, OwnerScope,
+    Problem, ProblemCode, ProjectName, ProviderKind, RepoUrl, Role, SessionId, Status,
 };
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
+use valetkey_store::IntegrationFilter;
 
 use crate::{
     App,
@@ -21,7 +22,7 @@ use crate::{
     auth::Caller,
     extract::{Body, Id, OptionalBody, Params},
     problem::{Answer, Failure, ProblemDocument},
-    route::Row,
+    route::{Right, Row},
 };
 
 /// How the provider may refuse a token.
@@ -43,7 +44,11 @@ pub(crate) fn rows() -> Vec<Row> {
     let missing = [ProblemCode::NotFound, ProblemCode::IntegrationAmbiguous];
     vec![
         Row::get(ALL, list)
-            .operation(TAG, "listIntegrations", "The caller's integrations, oldest first")
+            .operation(
+                TAG,
+                "listIntegrations",
+                "The integrations that the caller may know of, their own and their projects', oldest first",
+            )
             .parameters::<Listing>()
             .answers::<Page<IntegrationView>>(),
         Row::post(ALL, connect)
@@ -62,24 +67,29 @@ pub(crate) fn rows() -> Vec<Row> {
                 ProblemCode::IntegrationUnusable,
             ]),
         Row::get(ONE, show)
+            .integration(Right::See)
             .operation(TAG, "getIntegration", "One integration, by id or alias")
             .answers::<IntegrationView>()
             .fails(&missing),
         Row::patch(ONE, change)
+            .integration(Right::Manage)
             .operation(TAG, "changeIntegration", "Renames an integration, or marks it as the default")
             .body::<Change>()
             .answers::<IntegrationView>()
             .fails(&[ProblemCode::NotFound, ProblemCode::Conflict]),
         Row::delete(ONE, disconnect)
+            .integration(Right::Manage)
             .operation(TAG, "disconnectIntegration", "Removes an integration and its credential")
             .parameters::<When>()
             .answers::<Removed>()
             .fails(&missing),
         Row::post("/api/v1/integrations/{id}/test", test)
+            .integration(Right::Use)
             .operation(TAG, "testIntegration", "Asks the provider now; what it says is the new status")
             .answers::<IntegrationView>()
             .fails(&missing),
         Row::post("/api/v1/integrations/{id}/rotate", rotate)
+            .integration(Right::Manage)
             .operation(
                 TAG,
                 "rotateIntegration",
@@ -90,6 +100,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .fails(&missing)
             .fails(&REFUSED_TOKEN),
         Row::get("/api/v1/integrations/{id}/usage", usage)
+            .integration(Right::See)
             .operation(TAG, "getIntegrationUsage", "The sessions that use an integration now")
             .answers::<Usage>()
             .fails(&missing),
@@ -102,6 +113,14 @@ pub(crate) fn rows() -> Vec<Row> {
 struct Listing {
     /// Only those of this provider.
     provider: Option<ProviderKind>,
+    /// Only those of this level.
+    scope: Option<Level>,
+    /// Only those bound to this project.
+    project: Option<ProjectName>,
+    /// Only those in this state.
+    status: Option<Status>,
+    /// Only those with this in their alias, account or address.
+    q: Option<String>,
     /// At most this many items; 1 to 200, 50 if not given.
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
@@ -112,13 +131,20 @@ struct Listing {
 async fn list(
     State(app): State<App>,
     caller: Caller,
-    Params(Listing { provider, limit, cursor }): Params<Listing>,
+    Params(Listing { provider, scope: level, project, status, q, limit, cursor }): Params<Listing>,
 ) -> Answer<Json<Page<IntegrationView>>> {
     let paging = Paging { limit, cursor };
     let (fetch, after) = (paging.to_fetch()?, paging.after::<IntegrationId>()?);
-    let mut own = app.integrations.list(&caller.user, provider).await?;
-    own.retain(|integration| after.as_ref().is_none_or(|after| integration.id > *after));
-    let page = Page::cut(own, fetch, |integration| integration.id.clone());
+    let filter = IntegrationFilter {
+        provider,
+        level,
+        project: project.as_ref(),
+        status,
+        text: q.as_deref(),
+        ..Default::default()
+    };
+    let seen = app.integrations.page(&caller.actor, &filter, after.as_ref(), fetch).await?;
+    let page = Page::cut(seen, fetch, |integration| integration.id.clone());
     Ok(Json(page.map(|integration| integration.view(app.now()))))
 }
 
@@ -213,7 +239,7 @@ async fn connect(
     let wanted = Connect {
         provider: new.provider,
         scope,
-        owner: caller.user,
+        by: caller.actor,
         alias: new.alias,
         instance_url: new.instance_url,
         credential: new.auth.into(),
@@ -244,6 +270,8 @@ struct Resolved {
     integration: IntegrationView,
     /// Why this one.
     reason: String,
+    /// How it was found, level by level.
+    steps: Vec<String>,
     /// All that were considered.
     candidates: Vec<IntegrationId>,
 }
@@ -251,10 +279,12 @@ struct Resolved {
 async fn resolve(State(app): State<App>, caller: Caller, Params(wanted): Params<Wanted>) -> Answer<Json<Resolved>> {
     let instance = wanted.url.as_deref().map(instance_of).transpose()?;
     let project = wanted.project.unwrap_or_else(ProjectName::default_project);
+    caller.actor.require(Role::Member, &project)?;
     let (provider, chosen) = (wanted.provider, wanted.integration.as_ref());
-    let resolved = app.integrations.resolve(&caller.user, &project, provider, instance.as_ref(), chosen).await?;
+    let resolved = app.integrations.resolve(&caller.actor, &project, provider, instance.as_ref(), chosen).await?;
     let integration = resolved.integration.view(app.now());
-    Ok(Json(Resolved { integration, reason: resolved.reason, candidates: resolved.candidates }))
+    let valetkey_integrations::Resolved { reason, steps, candidates, .. } = resolved;
+    Ok(Json(Resolved { integration, reason, steps, candidates }))
 }
 
 fn instance_of(url: &str) -> Answer<InstanceUrl> {
@@ -266,7 +296,7 @@ fn instance_of(url: &str) -> Answer<InstanceUrl> {
 }
 
 async fn show(State(app): State<App>, caller: Caller, Id(which): Id<IntegrationRef>) -> Answer<Json<IntegrationView>> {
-    let integration = app.integrations.get(&caller.user, &which).await?;
+    let integration = app.integrations.get(&caller.actor, &which).await?;
     view(&app, &integration)
 }
 
@@ -286,13 +316,13 @@ async fn change(
     Id(which): Id<IntegrationRef>,
     Body(change): Body<Change>,
 ) -> Answer<Json<IntegrationView>> {
-    let mut integration = app.integrations.get(&caller.user, &which).await?;
+    let mut integration = app.integrations.get(&caller.actor, &which).await?;
     let which = IntegrationRef::Id(integration.id.clone());
     if let Some(alias) = &change.alias {
-        integration = app.integrations.rename(&caller.user, &which, alias).await?;
+        integration = app.integrations.rename(&caller.actor, &which, alias).await?;
     }
     if let Some(default) = change.is_default {
-        integration = app.integrations.set_default(&caller.user, &which, default).await?;
+        integration = app.integrations.set_default(&caller.actor, &which, default).await?;
     }
     view(&app, &integration)
 }
@@ -359,7 +389,7 @@ async fn disconnect(
     Id(which): Id<IntegrationRef>,
     Params(when): Params<When>,
 ) -> Answer<Json<Removed>> {
-    Ok(Json(match app.integrations.disconnect(&caller.user, &which, when.now).await? {
+    Ok(Json(match app.integrations.disconnect(&caller.actor, &which, when.now).await? {
         Disconnected::Erased(revoked) => revoked.into(),
         Disconnected::UntilSessionsEnd(sessions) => Removed { sessions, ..Removed::default() },
     }))
@@ -378,13 +408,13 @@ async fn test(
     Id(which): Id<IntegrationRef>,
     OptionalBody(test): OptionalBody<Test>,
 ) -> Answer<Json<IntegrationView>> {
-    let integration = app.integrations.get(&caller.user, &which).await?;
+    let integration = app.integrations.get(&caller.actor, &which).await?;
     if test.instance_url.is_some_and(|url| url != integration.instance_url) {
         return Err(Failure::invalid(
             "instanceUrl: a stored credential is sent to its own instance only; connect the other one with its token",
         ));
     }
-    let integration = app.integrations.test(&caller.user, &IntegrationRef::Id(integration.id)).await?;
+    let integration = app.integrations.test(&caller.actor, &IntegrationRef::Id(integration.id)).await?;
     view(&app, &integration)
 }
 
@@ -406,12 +436,12 @@ async fn rotate(
     OptionalBody(new): OptionalBody<NewCredential>,
 ) -> Answer<Json<IntegrationView>> {
     let integration = match (new.token, new.username) {
-        (Some(token), username) => app.integrations.replace_as(&caller.user, &which, token, username).await?,
+        (Some(token), username) => app.integrations.replace_as(&caller.actor, &which, token, username).await?,
         (None, Some(_)) => return Err(Failure::invalid("token: it goes with username")),
-        (None, None) => match app.integrations.rotate(&caller.user, &which).await? {
+        (None, None) => match app.integrations.rotate(&caller.actor, &which).await? {
             Rotation::Done(integration) => *integration,
             Rotation::ByHand { page } => {
-                let integration = app.integrations.get(&caller.user, &which).await?;
+                let integration = app.integrations.get(&caller.actor, &which).await?;
                 return Err(by_hand(&integration, &page).into());
             }
         },
@@ -438,7 +468,7 @@ struct Usage {
 }
 
 async fn usage(State(app): State<App>, caller: Caller, Id(which): Id<IntegrationRef>) -> Answer<Json<Usage>> {
-    let sessions = app.integrations.used_by(&caller.user, &which).await?;
+    let sessions = app.integrations.used_by(&caller.actor, &which).await?;
     Ok(Json(Usage { sessions }))
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .answers::<Begun>()
             .fails(&CAN_NOT_ASK),
         Row::get("/api/v1/oauth/attempts/{attempt}", attempt)
+            .owner()
             .operation(TAG, "getOauthAttempt", "How an attempt of the caller's stands")
             .answers::<Attempt>()
             .fails(&[ProblemCode::OauthStateInvalid]),
@@ -99,7 +100,7 @@ impl NewConsent {
             method,
             instance_url: self.instance_url,
             scope: owner_scope(self.scope, self.project)?,
-            owner: caller.user.clone(),
+            by: caller.actor.clone(),
             alias: self.alias,
             choices: self.choices,
             reconnect: self.reconnect,
@@ -149,11 +150,11 @@ enum Attempt {
 }
 
 async fn attempt(State(app): State<App>, caller: Caller, Id(id): Id<OAuthAttemptId>) -> Answer<Json<Attempt>> {
-    Ok(Json(match app.integrations.consent_outcome(&caller.user, &id).await? {
+    Ok(Json(match app.integrations.consent_outcome(&caller.actor, &id).await? {
         Outcome::Pending => Attempt::Pending,
         Outcome::Failed { problem } => Attempt::Failed { problem: Failure::from(problem).into() },
         Outcome::Connected { integration } => {
-            let integration = app.integrations.get(&caller.user, &IntegrationRef::Id(integration)).await?;
+            let integration = app.integrations.get(&caller.actor, &IntegrationRef::Id(integration)).await?;
             Attempt::Connected { integration: Box::new(integration.view(app.now())) }
         }
     }))
@@ -220,7 +221,7 @@ enum Progress {
 }
 
 async fn poll(State(app): State<App>, caller: Caller, Body(Poll { attempt }): Body<Poll>) -> Answer<Json<Progress>> {
-    Ok(Json(match app.integrations.poll_device(&caller.user, &attempt).await? {
+    Ok(Json(match app.integrations.poll_device(&caller.actor, &attempt).await? {
         DeviceProgress::Pending { interval } => Progress::Pending { interval: interval.as_secs() },
         DeviceProgress::Connected(integration) => {
             Progress::Connected { integration: Box::new(integration.view(app.now())) }

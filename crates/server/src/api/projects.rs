@@ -3,13 +3,14 @@
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Serialize;
-use valetkey_model::{ProblemCode, ProjectName};
+use valetkey_model::{Actor, ProjectName, Role};
 
 use crate::{
     App,
     api::paging::{Page, Paging},
+    auth::Caller,
     extract::{Id, Params},
-    problem::{Answer, Failure},
+    problem::Answer,
     route::Row,
 };
 
@@ -17,13 +18,13 @@ pub(crate) fn rows() -> Vec<Row> {
     const TAG: &str = "Projects";
     vec![
         Row::get("/api/v1/projects", list)
-            .operation(TAG, "listProjects", "All projects, by name")
+            .operation(TAG, "listProjects", "The projects that the caller is in, by name")
             .parameters::<Paging>()
             .answers::<Page<ProjectView>>(),
         Row::get("/api/v1/projects/{project}", show)
+            .project(Role::Viewer)
             .operation(TAG, "getProject", "One project")
-            .answers::<ProjectView>()
-            .fails(&[ProblemCode::NotFound]),
+            .answers::<ProjectView>(),
     ]
 }
 
@@ -35,9 +36,14 @@ struct ProjectView {
     name: ProjectName,
 }
 
-async fn list(State(app): State<App>, Params(paging): Params<Paging>) -> Answer<Json<Page<ProjectView>>> {
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Params(paging): Params<Paging>,
+) -> Answer<Json<Page<ProjectView>>> {
     let (fetch, after) = (paging.to_fetch()?, paging.after::<ProjectName>()?);
     let mut all = app.store.projects().await?;
+    all.retain(|name| caller.actor.role(name).is_some());
     all.retain(|name| after.as_ref().is_none_or(|after| name > after));
     Ok(Json(Page::cut(all, fetch, ProjectName::clone).map(|name| ProjectView { name })))
 }
@@ -46,5 +52,5 @@ async fn show(State(app): State<App>, Id(name): Id<ProjectName>) -> Answer<Json<
     if app.store.project_exists(&name).await? {
         return Ok(Json(ProjectView { name }));
     }
-    Err(Failure::new(ProblemCode::NotFound, format!("There is no project '{name}'.")))
+    Err(Actor::no_project(&name).into())
 }

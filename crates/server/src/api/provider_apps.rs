@@ -12,7 +12,6 @@ use valetkey_store::AppOrigin;
 use crate::{
     App,
     api::token_schema,
-    auth::Caller,
     extract::{Body, Params},
     oauth::callback_url,
     problem::{Answer, Failure},
@@ -24,16 +23,19 @@ pub(crate) fn rows() -> Vec<Row> {
     const ALL: &str = "/api/v1/provider-apps";
     vec![
         Row::get(ALL, list)
+            .administrator()
             .operation(TAG, "listProviderApps", "The apps registered with providers, and what to register them with")
             .answers::<Apps>()
             .fails(&[ProblemCode::Forbidden]),
         Row::post(ALL, register)
+            .administrator()
             .operation(TAG, "registerProviderApp", "Registers an app, in place of the one of the same instance")
             .body::<NewProviderApp>()
             .success(StatusCode::CREATED)
             .answers::<ProviderAppView>()
             .fails(&[ProblemCode::Forbidden, ProblemCode::Conflict]),
         Row::delete(ALL, remove)
+            .administrator()
             .operation(TAG, "removeProviderApp", "Forgets an app; what it connected ends when its tokens do")
             .parameters::<Which>()
             .success(StatusCode::NO_CONTENT)
@@ -83,8 +85,7 @@ impl ProviderAppView {
     }
 }
 
-async fn list(State(app): State<App>, caller: Caller) -> Answer<Json<Apps>> {
-    caller.require_admin()?;
+async fn list(State(app): State<App>) -> Answer<Json<Apps>> {
     let all = app.integrations.registered_apps().await?;
     let items = all.into_iter().map(|registered| ProviderAppView::new(&app, registered)).collect();
     Ok(Json(Apps { callback_url: callback_url(&app), items }))
@@ -108,10 +109,8 @@ struct NewProviderApp {
 
 async fn register(
     State(app): State<App>,
-    caller: Caller,
     Body(new): Body<NewProviderApp>,
 ) -> Answer<(StatusCode, Json<ProviderAppView>)> {
-    caller.require_admin()?;
     let NewProviderApp { provider, instance_url, client_id, client_secret } = new;
     let secrets = AppSecrets { client_secret, ..AppSecrets::default() };
     let new = NewApp { provider, instance_url, client_id, secrets, facts: AppFacts::default() };
@@ -129,8 +128,7 @@ struct Which {
     instance_url: Option<InstanceUrl>,
 }
 
-async fn remove(State(app): State<App>, caller: Caller, Params(which): Params<Which>) -> Answer<StatusCode> {
-    caller.require_admin()?;
+async fn remove(State(app): State<App>, Params(which): Params<Which>) -> Answer<StatusCode> {
     let instance = which.instance_url.or_else(|| which.provider.default_instance());
     let instance = instance.ok_or_else(|| Failure::invalid("instanceUrl: this provider has no public service"))?;
     app.integrations.remove_app(which.provider, &instance).await?;

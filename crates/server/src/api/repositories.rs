@@ -3,7 +3,9 @@
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{IntegrationId, IntegrationRef, ProblemCode, ProjectName, ProviderKind, RepoUrl, RepoUrlError};
+use valetkey_model::{
+    IntegrationId, IntegrationRef, ProblemCode, ProjectName, ProviderKind, RepoUrl, RepoUrlError, Role,
+};
 use valetkey_providers::{BranchInfo, RepositoryInfo};
 
 use crate::{
@@ -33,11 +35,13 @@ pub(crate) fn rows() -> Vec<Row> {
     const TAG: &str = "Repositories";
     vec![
         Row::get("/api/v1/projects/{project}/repositories/search", search)
+            .project(Role::Member)
             .operation(TAG, "searchRepositories", "Repositories by name, through every account that may be used here")
             .parameters::<Search>()
             .answers::<Found>()
             .fails(&[ProblemCode::NotFound, ProblemCode::IntegrationAmbiguous]),
         Row::get("/api/v1/projects/{project}/repositories/branches", branches)
+            .project(Role::Member)
             .operation(TAG, "listBranches", "All branches of a repository")
             .parameters::<Which>()
             .answers::<Page<BranchInfo>>()
@@ -102,7 +106,7 @@ async fn search(
         return Err(Failure::invalid("limit: expected 1 to 100"));
     }
     known(&app, &project).await?;
-    let found = app.integrations.search(&caller.user, &project, provider, integration.as_ref(), &q, limit).await?;
+    let found = app.integrations.search(&caller.actor, &project, provider, integration.as_ref(), &q, limit).await?;
     let items = found.repositories.into_iter();
     let failures = found.failures.into_iter();
     Ok(Json(Found {
@@ -129,7 +133,7 @@ async fn branches(
 ) -> Answer<Json<Page<BranchInfo>>> {
     let repository: RepoUrl = url.parse().map_err(|error: RepoUrlError| Failure::invalid(format!("url: {error}")))?;
     known(&app, &project).await?;
-    Ok(Json(Page::whole(app.integrations.branches(&caller.user, &project, &repository).await?)))
+    Ok(Json(Page::whole(app.integrations.branches(&caller.actor, &project, &repository).await?)))
 }
 
 async fn known(app: &App, project: &ProjectName) -> Answer<()> {

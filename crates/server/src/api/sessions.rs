@@ -5,9 +5,11 @@ use http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use valetkey_model::{
-    Phase, PhaseTimes, Problem, ProblemCode, ProjectName, RepositoryRun, Session, SessionEvent, SessionId,
+    Actor, Phase, PhaseTimes, Problem, ProblemCode, ProjectName, RepositoryRun, Role, Session, SessionEvent, SessionId,
+    UserId,
 };
 use valetkey_sessions::{NewAgent, NewSession};
+use valetkey_store::SessionFilter;
 
 use crate::{
     App,
@@ -27,27 +29,36 @@ pub(crate) fn rows() -> Vec<Row> {
     let missing_or_conflict = [ProblemCode::NotFound, ProblemCode::Conflict];
     vec![
         Row::get(ALL, list)
+            .project(Role::Viewer)
             .operation(TAG, "listSessions", "The sessions of a project, newest first")
             .parameters::<Paging>()
             .answers::<Page<SessionView>>()
             .fails(&missing),
         Row::post(ALL, create)
+            .project(Role::Member)
             .operation(TAG, "createSession", "Starts a session")
             .body::<NewSession>()
             .success(StatusCode::CREATED)
             .answers::<SessionView>()
             .fails(&missing),
-        Row::get(ONE, show).operation(TAG, "getSession", "One session").answers::<SessionView>().fails(&missing),
+        Row::get(ONE, show)
+            .project(Role::Viewer)
+            .operation(TAG, "getSession", "One session")
+            .answers::<SessionView>()
+            .fails(&missing),
         Row::delete(ONE, delete)
+            .project(Role::Member)
             .operation(TAG, "deleteSession", "Deletes a session that is over: its record, its log and its workspace")
             .success(StatusCode::NO_CONTENT)
             .fails(&missing_or_conflict),
         Row::get("/api/v1/projects/{project}/sessions/{id}/events", follow)
+            .project(Role::Viewer)
             .operation(TAG, "followSession", "The session's events, until it is over; Last-Event-ID resumes")
             .parameters::<After>()
             .events::<SessionEvent>()
             .fails(&[ProblemCode::NotFound, ProblemCode::RateLimited]),
         Row::post("/api/v1/projects/{project}/sessions/{id}/stop", stop)
+            .project(Role::Member)
             .operation(TAG, "stopSession", "Asks a session to stop; returns at once, the agent gets ten seconds")
             .success(StatusCode::ACCEPTED)
             .answers::<SessionView>()
@@ -62,6 +73,8 @@ pub(crate) fn rows() -> Vec<Row> {
 pub(crate) struct SessionView {
     id: SessionId,
     project: ProjectName,
+    /// Who started it.
+    owner: UserId,
     /// Its page.
     url: String,
     /// What the agent was asked to do.
@@ -91,11 +104,12 @@ pub(crate) struct SessionView {
 impl SessionView {
     /// What the API answers for a session.
     pub(crate) fn new(app: &App, session: Session) -> Self {
-        let Session { id, project, spec, phase, repositories, message, failure, workspace, times, .. } = session;
+        let Session { id, project, owner, spec, phase, repositories, message, failure, workspace, times, .. } = session;
         Self {
             url: app.url(&format!("/sessions/{id}")),
             id,
             project,
+            owner,
             task: spec.task,
             repositories,
             agent: NewAgent { command: spec.agent },
@@ -118,9 +132,10 @@ async fn list(
 ) -> Answer<Json<Page<SessionView>>> {
     let (fetch, before) = (paging.to_fetch()?, paging.after::<SessionId>()?);
     if !app.store.project_exists(&project).await? {
-        return Err(Failure::new(ProblemCode::NotFound, format!("There is no project '{project}'.")));
+        return Err(Actor::no_project(&project).into());
     }
-    let fetched = app.engine.sessions(&caller.user, Some(&project), fetch, before.as_ref()).await?;
+    let filter = SessionFilter { project: Some(&project), ..Default::default() };
+    let fetched = app.engine.sessions(&caller.actor, &filter, fetch, before.as_ref()).await?;
     let page = Page::cut(fetched, fetch, |session| session.id.clone());
     Ok(Json(page.map(|session| SessionView::new(&app, session))))
 }
@@ -131,7 +146,7 @@ async fn create(
     Id(project): Id<ProjectName>,
     Body(new): Body<NewSession>,
 ) -> Answer<(StatusCode, Json<SessionView>)> {
-    let session = app.engine.create(&caller.user, &project, new).await?;
+    let session = app.engine.create(&caller.actor, &project, new).await?;
     Ok((StatusCode::CREATED, Json(SessionView::new(&app, session))))
 }
 
@@ -161,7 +176,7 @@ async fn stop(
     Ids(project, id): Ids<ProjectName, SessionId>,
 ) -> Answer<(StatusCode, Json<SessionView>)> {
     find(&app, &caller, &project, &id).await?;
-    let session = app.engine.stop(&caller.user, &id).await?;
+    let session = app.engine.stop(&caller.actor, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(SessionView::new(&app, session))))
 }
 
@@ -171,13 +186,13 @@ async fn delete(
     Ids(project, id): Ids<ProjectName, SessionId>,
 ) -> Answer<StatusCode> {
     find(&app, &caller, &project, &id).await?;
-    app.engine.delete(&caller.user, &id).await?;
+    app.engine.delete(&caller.actor, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// A session of the caller in the project that the address names.
 async fn find(app: &App, caller: &Caller, project: &ProjectName, id: &SessionId) -> Answer<Session> {
-    let session = app.engine.session(&caller.user, id).await?;
+    let session = app.engine.session(&caller.actor, id).await?;
     if session.project == *project {
         return Ok(session);
     }

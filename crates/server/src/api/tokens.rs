@@ -5,7 +5,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{ProblemCode, TokenId};
+use valetkey_model::{Limits, ProblemCode, ProjectName, Role, TokenId};
 use valetkey_seal::{TokenHash, mint};
 use valetkey_store::TokenRecord;
 
@@ -31,6 +31,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .success(StatusCode::CREATED)
             .answers::<CreatedToken>(),
         Row::delete("/api/v1/tokens/{id}", delete)
+            .owner()
             .operation(TAG, "deleteToken", "Ends an API token at once")
             .success(StatusCode::NO_CONTENT)
             .fails(&[ProblemCode::NotFound]),
@@ -45,6 +46,35 @@ pub(crate) struct NewToken {
     pub(crate) name: valetkey_model::Alias,
     /// When it ends; never, if not given.
     pub(crate) expires_at: Option<Timestamp>,
+    /// The one project that it is for; everywhere, if not given.
+    pub(crate) project: Option<ProjectName>,
+    /// What it may do; all that its owner may, if not given.
+    #[serde(default)]
+    pub(crate) access: Access,
+}
+
+/// What an API token may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "TokenAccess")]
+pub(crate) enum Access {
+    /// Only look.
+    Read,
+    /// All that its owner may.
+    #[default]
+    Write,
+}
+
+impl NewToken {
+    /// What the token may do less than its owner. One that is made by a token may do no more than that one.
+    fn limits(&self, caller: &Caller) -> Answer<Limits> {
+        let own = caller.actor.limits();
+        let project = self.project.clone().or_else(|| own.project.clone());
+        if let Some(project) = &project {
+            caller.actor.require(Role::Viewer, project)?;
+        }
+        Ok(Limits { project, read_only: self.access == Access::Read || own.read_only })
+    }
 }
 
 /// An API token, without its value.
@@ -56,6 +86,11 @@ pub(crate) struct TokenView {
     pub(crate) id: TokenId,
     /// What it is for.
     pub(crate) name: String,
+    /// The one project that it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) project: Option<ProjectName>,
+    /// What it may do.
+    pub(crate) access: Access,
     /// When it was made.
     pub(crate) created_at: Timestamp,
     /// When it ends.
@@ -78,14 +113,15 @@ pub(crate) struct CreatedToken {
 
 impl From<TokenRecord> for TokenView {
     fn from(record: TokenRecord) -> Self {
-        let TokenRecord { id, name, created_at, expires_at, last_used_at, .. } = record;
-        Self { id, name, created_at, expires_at, last_used_at }
+        let TokenRecord { id, name, limits, created_at, expires_at, last_used_at, .. } = record;
+        let access = if limits.read_only { Access::Read } else { Access::Write };
+        Self { id, name, project: limits.project, access, created_at, expires_at, last_used_at }
     }
 }
 
 async fn list(State(app): State<App>, caller: Caller, Params(paging): Params<Paging>) -> Answer<Json<Page<TokenView>>> {
     let (fetch, after) = (paging.to_fetch()?, paging.after::<TokenId>()?);
-    let mut own = app.store.tokens(&caller.user).await?;
+    let mut own = app.store.tokens(&caller.actor.user).await?;
     own.retain(|token| after.as_ref().is_none_or(|after| token.id > *after));
     Ok(Json(Page::cut(own, fetch, |token| token.id.clone()).map(TokenView::from)))
 }
@@ -109,7 +145,8 @@ pub(crate) async fn make(app: &App, caller: &Caller, new: NewToken) -> Answer<Cr
     let record = TokenRecord {
         id: TokenId::new(now, &*app.entropy),
         name: new.name.to_string(),
-        owner: caller.user.clone(),
+        owner: caller.actor.user.clone(),
+        limits: new.limits(caller)?,
         hash: TokenHash::of_secret(&value).as_str().to_owned(),
         created_at: now,
         expires_at: new.expires_at,
@@ -120,7 +157,7 @@ pub(crate) async fn make(app: &App, caller: &Caller, new: NewToken) -> Answer<Cr
 }
 
 async fn delete(State(app): State<App>, caller: Caller, Id(id): Id<TokenId>) -> Answer<StatusCode> {
-    let own = app.store.tokens(&caller.user).await?;
+    let own = app.store.tokens(&caller.actor.user).await?;
     if own.iter().any(|token| token.id == id) && app.store.delete_token(&id).await? {
         app.ended_credentials.send_replace(());
         return Ok(StatusCode::NO_CONTENT);

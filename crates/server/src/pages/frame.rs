@@ -33,7 +33,7 @@ impl Frame {
     /// For somebody who is signed in.
     pub(crate) fn new(app: &App, caller: &Caller, section: Section, title: impl Into<String>) -> Self {
         Self {
-            user: Some(caller.user.to_string()),
+            user: Some(caller.actor.user.to_string()),
             version: Some(app.config.version.clone()),
             section: Some(section),
             ..Self::bare(title)

@@ -4,6 +4,7 @@ use axum::{extract::State, response::IntoResponse};
 use jiff::Timestamp;
 use serde::Serialize;
 use valetkey_model::{Integration, Phase, Session};
+use valetkey_store::SessionFilter;
 
 use super::{
     frame::{Frame, Section},
@@ -54,8 +55,9 @@ impl HomeView {
 }
 
 async fn show(State(app): State<App>, caller: Caller) -> Answer<impl IntoResponse> {
-    let integrations = app.integrations.list(&caller.user, None).await?;
-    let sessions = app.engine.sessions(&caller.user, None, LOOKED_AT, None).await?;
+    let integrations = app.integrations.own(&caller.actor, None).await?;
+    let mine = SessionFilter { owner: Some(&caller.actor.user), ..Default::default() };
+    let sessions = app.engine.sessions(&caller.actor, &mine, LOOKED_AT, None).await?;
     let frame = Frame::new(&app, &caller, Section::Home, "Home");
     Ok(Page::new(frame, HomeView::new(&integrations, &sessions, app.now())))
 }

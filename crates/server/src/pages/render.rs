@@ -63,7 +63,7 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 25] = templates![
+const SOURCES: [(&str, &str); 26] = templates![
     "app.html",
     "app_remove.html",
     "apps.html",
@@ -89,6 +89,7 @@ const SOURCES: [(&str, &str); 25] = templates![
     "sign_in_link.html",
     "stop.html",
     "token.html",
+    "usage.html",
 ];
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {

@@ -105,6 +105,13 @@ pub(crate) struct Badge {
     tone: Tone,
 }
 
+impl Badge {
+    /// The state in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        self.word
+    }
+}
+
 impl From<Status> for Badge {
     fn from(status: Status) -> Self {
         let (word, tone) = match status {

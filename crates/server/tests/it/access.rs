@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use valetkey_model::Clock as _;
-use valetkey_server::{as_admin, summaries};
+use valetkey_server::{Permission, as_admin, summaries};
 
 use crate::harness::TestServer;
 
@@ -22,7 +22,7 @@ fn address(path: &str) -> String {
 #[tokio::test]
 async fn whatever_is_not_public_asks_for_a_sign_in() {
     let server = TestServer::start().await;
-    let guarded: Vec<_> = summaries().into_iter().filter(|route| !route.public).collect();
+    let guarded: Vec<_> = summaries().into_iter().filter(|route| route.permission != Permission::Public).collect();
     assert!(guarded.len() > 25, "the table was read");
     for route in guarded {
         let reply = server.anonymous().send(route.method.clone(), &address(route.path), None, "").await;
@@ -37,7 +37,8 @@ async fn whatever_is_not_public_asks_for_a_sign_in() {
 
 #[tokio::test]
 async fn only_what_must_be_is_public() {
-    let public: Vec<_> = summaries().into_iter().filter(|route| route.public && !route.page).collect();
+    let public: Vec<_> =
+        summaries().into_iter().filter(|route| route.permission == Permission::Public && !route.page).collect();
     let mut paths: Vec<_> =
         public.iter().map(|route| route.path).filter(|path| !path.starts_with("/assets/")).collect();
     paths.sort_unstable();

@@ -13,11 +13,11 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
-use valetkey_model::{Clock as _, TokenId};
+use valetkey_model::{Clock as _, Limits, TokenId};
 use valetkey_seal::{SystemEntropy, TokenHash};
 use valetkey_server::{App, AppConfig, router};
 use valetkey_sessions::{Engine, EngineConfig};
-use valetkey_store::TokenRecord;
+use valetkey_store::{TokenRecord, UserRecord};
 use valetkey_testbed::{ForgeBed, Testbed};
 
 const ADMIN_TOKEN: &str = "the-administrators-token";
@@ -79,14 +79,26 @@ impl TestServer {
         self.anonymous().with("authorization", &format!("Bearer {token}"))
     }
 
-    /// Somebody else than the administrator.
+    /// Somebody else than the administrator, in no project; asked for again, the same.
     pub(crate) async fn somebody(&self, name: &str) -> Client {
         let now = self.bed.clock.now();
+        let person = UserRecord {
+            id: name.parse().expect("a user's name"),
+            identity: None,
+            name: name.to_owned(),
+            email: None,
+            administrator: false,
+            disabled: false,
+            created_at: now,
+            last_seen_at: None,
+        };
+        self.bed.store.insert_user(&person).await.expect("a person");
         let token = format!("the-token-of-{name}");
         let record = TokenRecord {
             id: TokenId::new(now, &SystemEntropy),
             name: "test".to_owned(),
-            owner: name.parse().expect("a user's name"),
+            owner: person.id,
+            limits: Limits::default(),
             hash: TokenHash::of(&token).as_str().to_owned(),
             created_at: now,
             expires_at: None,

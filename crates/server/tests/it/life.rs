@@ -1,7 +1,7 @@
 //! How a credential is replaced, and how it ends at its provider too.
 
 use serde_json::json;
-use valetkey_model::{ProjectName, UserId};
+use valetkey_model::{Actor, ProjectName};
 use valetkey_testbed::ForgeBed;
 use valetkey_twins::{Consent, Forge, OAuthApp, Switch, TokenLife};
 
@@ -17,7 +17,7 @@ fn one(integration: &serde_json::Value) -> String {
 /// The access token that is stored of a forge's account.
 #[expect(clippy::disallowed_methods, reason = "the test asks the twin about it")]
 async fn access_token(server: &TestServer, forge: &ForgeBed) -> String {
-    let (me, project, instance) = (UserId::admin(), ProjectName::default_project(), forge.twin.url().parse().unwrap());
+    let (me, project, instance) = (Actor::admin(), ProjectName::default_project(), forge.twin.url().parse().unwrap());
     let found = server.bed.integrations.credential_for(&me, &project, &instance, None).await.unwrap();
     found.credential.token.expose().clone()
 }

@@ -16,6 +16,7 @@ mod oauth;
 mod pages;
 mod provider_apps;
 mod repositories;
+mod rights;
 mod session_credentials;
 mod sessions;
 mod sign_in;

@@ -2,7 +2,7 @@ use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use futures_util::TryStreamExt as _;
 use valetkey_model::{
-    EventBody, LogStream, Phase, ProblemCode, ProjectName, Session, SessionEvent, SessionId, Step, StepOutcome, UserId,
+    Actor, EventBody, LogStream, Phase, ProblemCode, ProjectName, Session, SessionEvent, SessionId, Step, StepOutcome,
 };
 use valetkey_seal::SystemEntropy;
 use valetkey_sessions::{Engine, EngineConfig, NewSession};
@@ -50,7 +50,7 @@ impl Bench {
 
     pub(crate) async fn start_as(&self, body: serde_json::Value) -> SessionId {
         let new: NewSession = serde_json::from_value(body).unwrap();
-        self.engine.create(&UserId::admin(), &ProjectName::default_project(), new).await.unwrap().id
+        self.engine.create(&Actor::admin(), &ProjectName::default_project(), new).await.unwrap().id
     }
 
     /// Follows a session to its end.
@@ -69,7 +69,7 @@ impl Bench {
 
     /// Waits until the agent has printed `text`.
     pub(crate) async fn wait_for_output(&self, id: &SessionId, text: &str) {
-        let mut events = self.engine.events(&UserId::admin(), id, 0).await.unwrap();
+        let mut events = self.engine.events(&Actor::admin(), id, 0).await.unwrap();
         while let Some(event) = events.try_next().await.unwrap() {
             if matches!(&event.body, EventBody::Log { stream: LogStream::Stdout, text: said } if said.contains(text)) {
                 return;
@@ -95,7 +95,7 @@ pub(crate) async fn start_engine(bed: &Testbed, extra: &[(&str, &str)]) -> Engin
 }
 
 pub(crate) async fn end_of(engine: &Engine, id: &SessionId) -> Ended {
-    let me = UserId::admin();
+    let me = Actor::admin();
     let events = engine.events(&me, id, 0).await.unwrap().try_collect().await.unwrap();
     Ended { session: engine.session(&me, id).await.unwrap(), events }
 }

@@ -1,4 +1,4 @@
-use valetkey_model::{IntegrationRef, ProblemCode, Step, StepOutcome, UserId};
+use valetkey_model::{Actor, IntegrationRef, ProblemCode, Step, StepOutcome};
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{AccessLevel, Repository, Switch, Token, TokenState, User};
 
@@ -96,8 +96,8 @@ async fn a_credential_that_is_taken_away_during_a_session_is_gone() {
         format!("echo started; while ! test -e {}; do sleep 0.05; done; git fetch; echo x > x", gate.display());
     let id = bench.start(&script).await;
     bench.wait_for_output(&id, "started").await;
-    let me = UserId::admin();
-    let it = bench.bed.integrations.list(&me, None).await.unwrap().remove(0);
+    let me = Actor::admin();
+    let it = bench.bed.integrations.own(&me, None).await.unwrap().remove(0);
     bench.bed.integrations.disconnect(&me, &IntegrationRef::Id(it.id), true).await.unwrap();
     std::fs::write(gate, "").unwrap();
     let ended = bench.end_of(&id).await.failed(ProblemCode::PushRefused, "may not reach this repository");

@@ -1,7 +1,7 @@
 //! The main job at every forge, and what happens to a credential while it runs.
 
 use valetkey_integrations::{AppFacts, AppSecrets, ConsentRequest, NewApp};
-use valetkey_model::{AuthMethod, Integration, IntegrationRef, OwnerScope, UserId};
+use valetkey_model::{Actor, AuthMethod, Integration, IntegrationRef, OwnerScope};
 use valetkey_providers::UpstreamBody;
 use valetkey_seal::TokenHash;
 use valetkey_store::AppOrigin;
@@ -101,7 +101,7 @@ async fn an_installed_app_gives_tokens_for_the_sessions_repository_only() {
     assert_eq!(tokens.len(), 1);
     assert!(opens(&bench, &tokens[0]).await);
     let which = IntegrationRef::Id(connected.id);
-    bench.bed.integrations.disconnect(&UserId::admin(), &which, true).await.unwrap();
+    bench.bed.integrations.disconnect(&Actor::admin(), &which, true).await.unwrap();
     assert!(!opens(&bench, &tokens[0]).await, "what a session's processes still have ends too");
 }
 
@@ -129,7 +129,7 @@ async fn connect(bed: &Testbed, forge: &ForgeBed, method: AuthMethod) -> Integra
         method,
         instance_url: Some(forge.twin.url().parse().unwrap()),
         scope: OwnerScope::UserGlobal,
-        owner: UserId::admin(),
+        by: Actor::admin(),
         alias: None,
         choices: None,
         reconnect: None,

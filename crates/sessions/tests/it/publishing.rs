@@ -1,4 +1,4 @@
-use valetkey_model::{IntegrationRef, ProblemCode, Step, StepOutcome, UserId};
+use valetkey_model::{Actor, IntegrationRef, ProblemCode, Step, StepOutcome};
 use valetkey_testbed::{ForgeBed, Testbed};
 use valetkey_twins::{AccessLevel, Repository, Switch};
 
@@ -188,11 +188,11 @@ async fn disconnecting_during_a_session_waits_for_its_end() {
         .start(&format!("echo started; while ! test -e {}; do sleep 0.05; done; echo x > x", gate.display()))
         .await;
     bench.wait_for_output(&id, "started").await;
-    let me = UserId::admin();
-    let it = bench.bed.integrations.list(&me, None).await.unwrap().remove(0);
+    let me = Actor::admin();
+    let it = bench.bed.integrations.own(&me, None).await.unwrap().remove(0);
     let held = bench.bed.integrations.disconnect(&me, &IntegrationRef::Id(it.id.clone()), false).await.unwrap();
     assert_eq!(held, valetkey_integrations::Disconnected::UntilSessionsEnd(vec![id.clone()]));
-    assert!(bench.bed.integrations.list(&me, None).await.unwrap().is_empty(), "hidden at once");
+    assert!(bench.bed.integrations.own(&me, None).await.unwrap().is_empty(), "hidden at once");
     std::fs::write(gate, "").unwrap();
     bench.end_of(&id).await.completed();
     assert!(bench.bed.store.integration(&it.id).await.unwrap().is_none(), "erased at the end");

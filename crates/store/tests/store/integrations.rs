@@ -4,7 +4,7 @@ use crate::support::{at, connected, integration, store, user};
 use valetkey_model::{
     CheckOutcome, Details, IntegrationId, OwnerScope, Problem, ProblemCode, ProjectName, ProviderKind,
 };
-use valetkey_store::{CheckRecord, Finding, IntegrationFilter, StoreError};
+use valetkey_store::{CheckRecord, Everybodys, Finding, StoreError};
 
 #[tokio::test]
 async fn what_goes_in_comes_out() {
@@ -27,7 +27,7 @@ async fn what_goes_in_comes_out() {
         store.insert_integration(integration, b"sealed").await.unwrap();
         assert_eq!(store.integration(&integration.id).await.unwrap().as_ref(), Some(integration));
     }
-    let of = |provider| IntegrationFilter { provider, include_removing: false };
+    let of = |provider| Everybodys { provider, include_removing: false };
     assert_eq!(store.integrations(of(None)).await.unwrap(), [plain.clone(), full.clone()]);
     assert_eq!(store.integrations(of(Some(ProviderKind::GitHub))).await.unwrap(), [full]);
     assert_eq!(store.integrations(of(Some(ProviderKind::GitLab))).await.unwrap(), [plain]);
@@ -87,7 +87,7 @@ async fn a_project_must_exist() {
 async fn one_default_per_owner_scope_project_and_provider() {
     let (_database, store) = store().await;
     let defaults = async || {
-        let all = store.integrations(IntegrationFilter::default()).await.unwrap();
+        let all = store.integrations(Everybodys::default()).await.unwrap();
         all.into_iter().filter(|i| i.is_default).map(|i| i.id).collect::<Vec<_>>()
     };
     let (a, b) = (connected(&store, "a").await, connected(&store, "b").await);
@@ -225,10 +225,8 @@ async fn a_damaged_record_is_an_error_wherever_it_is_read() {
         let (database, store) = store().await;
         let it = connected(&store, "a").await;
         database.tamper(sql).await;
-        let read = [
-            store.integration(&it.id).await.map(drop),
-            store.integrations(IntegrationFilter::default()).await.map(drop),
-        ];
+        let read =
+            [store.integration(&it.id).await.map(drop), store.integrations(Everybodys::default()).await.map(drop)];
         for result in read {
             let Err(StoreError::Damaged { what: "integration", id, field: named }) = &result else {
                 panic!("{field}: {result:?}")

@@ -2,7 +2,7 @@
 
 use crate::support::{Counter, at, connected, store, user};
 use serde_json::json;
-use valetkey_model::{Integration, IntegrationEventId, UserId};
+use valetkey_model::{Actor, Integration, IntegrationEventId, UserId};
 use valetkey_store::{IntegrationEvent, RemovalMode, StoreError};
 
 fn event(of: &Integration, second: i64) -> IntegrationEvent {
@@ -10,6 +10,7 @@ fn event(of: &Integration, second: i64) -> IntegrationEvent {
         id: IntegrationEventId::new(at(second), &Counter),
         integration: of.id.clone(),
         owner: of.owner.clone(),
+        project: None,
         at: at(second),
         kind: "refreshed".into(),
         body: json!({"second": second}),
@@ -39,7 +40,7 @@ async fn events_are_read_newest_first_by_owner_or_integration_and_outlive_it() {
             let mut seen: Vec<IntegrationEvent> = Vec::new();
             loop {
                 let before = seen.last().map(|event| &event.id);
-                let page = store.integration_events_page(&UserId::admin(), of, before, size).await.unwrap();
+                let page = store.integration_events_page(&Actor::admin(), of, before, size).await.unwrap();
                 assert!(page.len() <= size as usize);
                 if page.is_empty() {
                     break;
@@ -62,7 +63,7 @@ async fn a_purge_takes_what_is_past_and_nothing_else_however_much_it_is() {
     store.insert_web_session("present", &UserId::admin(), at(101)).await.unwrap();
     store.insert_sign_in_link("past", at(100)).await.unwrap();
     assert_eq!(store.purge(at(100), at(1_049)).await.unwrap(), 1_050 + 2);
-    let left = store.integration_events_page(&UserId::admin(), None, None, 100).await.unwrap();
+    let left = store.integration_events_page(&Actor::admin(), None, None, 100).await.unwrap();
     assert_eq!(left.iter().map(|event| event.at).collect::<Vec<_>>(), (1_050..1_100).rev().map(at).collect::<Vec<_>>());
     assert_eq!(store.web_session("present", at(1)).await.unwrap(), Some(UserId::admin()));
     assert_eq!(store.purge(at(100), at(1_049)).await.unwrap(), 0);

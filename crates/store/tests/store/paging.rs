@@ -1,7 +1,8 @@
 //! Pages of any size, put together, are the whole: nothing lost or repeated at their borders.
 
 use crate::support::{at, engine, integration, session, store};
-use valetkey_model::{EventBody, LogStream, ProjectName, UserId};
+use valetkey_model::{Actor, EventBody, LogStream, ProjectName};
+use valetkey_store::SessionFilter;
 
 const ROWS: usize = 250;
 const SIZES: [u32; 6] = [1, 7, 50, 249, 250, 251];
@@ -49,7 +50,10 @@ async fn sessions_newest_first_of_all_projects_or_one() {
         for (project, wanted) in [(None, &all), (Some(&other), &of_other)] {
             let mut seen = Vec::new();
             loop {
-                let page = store.sessions_page(&UserId::admin(), project, size, seen.last()).await.unwrap();
+                let page = store
+                    .sessions_page(&Actor::admin(), &SessionFilter { project, ..Default::default() }, size, seen.last())
+                    .await
+                    .unwrap();
                 assert!(page.len() <= size as usize);
                 if page.is_empty() {
                     break;

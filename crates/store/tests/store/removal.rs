@@ -4,10 +4,10 @@ use std::slice::from_ref;
 
 use crate::support::{at, connected, finish, grant, holding, integration, started, store};
 use valetkey_model::{Integration, IntegrationId, SessionId};
-use valetkey_store::{IntegrationFilter, Removal, RemovalMode, Store, StoreError};
+use valetkey_store::{Everybodys, Removal, RemovalMode, Store, StoreError};
 
 async fn listed(store: &Store, include_removing: bool) -> Vec<IntegrationId> {
-    let filter = IntegrationFilter { provider: None, include_removing };
+    let filter = Everybodys { provider: None, include_removing };
     store.integrations(filter).await.unwrap().into_iter().map(|i| i.id).collect()
 }
 

@@ -2,9 +2,10 @@
 
 use crate::support::{at, engine, finish, session, started, store, user};
 use valetkey_model::{
-    EventBody, LogStream, Phase, Problem, ProblemCode, Session, SessionId, Step, StepOutcome, UserId,
+    Actor, EventBody, Limits, LogStream, Phase, Problem, ProblemCode, ProjectName, Role, Session, SessionId, Step,
+    StepOutcome,
 };
-use valetkey_store::StoreError;
+use valetkey_store::{SessionFilter, StoreError};
 
 fn log(text: impl Into<String>) -> EventBody {
     EventBody::Log { stream: LogStream::Stdout, text: text.into() }
@@ -176,7 +177,7 @@ async fn a_damaged_record_is_an_error_wherever_it_is_read() {
             // Nobody's session is on nobody's list.
             "owner" => store.session(&session.id).await.map(drop),
             _ => {
-                let page = store.sessions_page(&UserId::admin(), None, 10, None).await;
+                let page = store.sessions_page(&Actor::admin(), &SessionFilter::default(), 10, None).await;
                 assert!(matches!(page, Err(StoreError::Damaged { .. })), "{field}: {page:?}");
                 store.session(&session.id).await.map(drop)
             }
@@ -188,12 +189,28 @@ async fn a_damaged_record_is_an_error_wherever_it_is_read() {
 }
 
 #[tokio::test]
-async fn everybody_lists_their_own() {
-    let (_database, store) = store().await;
+async fn everybody_lists_those_of_their_projects() {
+    let (database, store) = store().await;
+    database.tamper("INSERT INTO projects (name) VALUES ('other')").await;
     let (mine, mut theirs) = (started(&store).await, session());
     theirs.owner = user("somebody");
+    theirs.project = "other".parse().unwrap();
     store.insert_session(&theirs, &engine()).await.unwrap();
-    let listed = store.sessions_page(&UserId::admin(), None, 10, None).await.unwrap();
-    assert_eq!(listed.into_iter().map(|s| s.id).collect::<Vec<_>>(), [mine.id]);
-    assert_eq!(store.sessions_page(&theirs.owner, None, 10, None).await.unwrap(), [theirs]);
+    let roles = |project: &ProjectName| [(project.clone(), Role::Viewer)].into();
+    let list = async |by: &Actor, filter: SessionFilter<'_>| -> Vec<_> {
+        let listed = store.sessions_page(by, &filter, 10, None).await.unwrap();
+        listed.into_iter().map(|session| session.id).collect()
+    };
+    let all = SessionFilter::default();
+    let viewer = Actor::new(user("viewer"), false, roles(&theirs.project));
+    assert_eq!(list(&viewer, all).await, [theirs.id.clone()]);
+    assert_eq!(list(&viewer, SessionFilter { project: Some(&mine.project), ..all }).await, []);
+    let nobody = Actor::new(user("somebody"), false, Default::default());
+    assert_eq!(list(&nobody, all).await, [], "who has left the project");
+    assert_eq!(list(&Actor::admin(), all).await, [theirs.id.clone(), mine.id.clone()]);
+    let limited = Actor::admin().limited(Limits { project: Some(mine.project.clone()), read_only: true });
+    assert_eq!(list(&limited, all).await, [mine.id.clone()]);
+    assert_eq!(list(&Actor::admin(), SessionFilter { owner: Some(&theirs.owner), ..all }).await, [theirs.id]);
+    assert_eq!(list(&Actor::admin(), SessionFilter { phases: &[Phase::Failed], ..all }).await, []);
+    assert_eq!(list(&Actor::admin(), SessionFilter { text: Some("100%"), ..all }).await, []);
 }

@@ -11,7 +11,7 @@ use std::{
 use crate::support::{at, connected, engine, integration, session};
 use tempfile::TempDir;
 use valetkey_model::{CheckOutcome, EventBody, LogStream, SessionId};
-use valetkey_store::{CheckRecord, DatabaseUrl, Finding, IntegrationFilter, Removal, RemovalMode, Store, StoreError};
+use valetkey_store::{CheckRecord, DatabaseUrl, Everybodys, Finding, Removal, RemovalMode, Store, StoreError};
 
 fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +88,7 @@ async fn ten_first_starts_at_once_make_one_database() {
         stores.push(task.await.unwrap());
     }
     for store in &stores {
-        assert_eq!(store.integrations(IntegrationFilter::default()).await.unwrap().len(), 10);
+        assert_eq!(store.integrations(Everybodys::default()).await.unwrap().len(), 10);
     }
     assert_eq!(names(&file), ["valetkey.db", "valetkey.db-shm", "valetkey.db-wal"], "nothing else is left");
 }
@@ -123,7 +123,7 @@ async fn two_processes_write_and_read_at_the_same_time() {
                     let check = CheckRecord { generation: 1, checked_at: at(second), finding };
                     assert!(store.record_check(&mine.id, &check).await.unwrap().is_some());
                     store.set_default(&mine.id, true, at(second)).await.unwrap();
-                    store.integrations(IntegrationFilter::default()).await.unwrap();
+                    store.integrations(Everybodys::default()).await.unwrap();
                 }
             })
         })
@@ -132,7 +132,7 @@ async fn two_processes_write_and_read_at_the_same_time() {
         task.await.unwrap();
     }
     for store in stores {
-        let all = store.integrations(IntegrationFilter::default()).await.unwrap();
+        let all = store.integrations(Everybodys::default()).await.unwrap();
         assert_eq!(all.len(), 16);
         assert_eq!(all.iter().filter(|i| i.is_default).count(), 1);
     }

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tempfile::TempDir;
 use valetkey_model::{
     Account, AuthMethod, CheckOutcome, Details, EngineId, Entropy, Grant, GrantId, GrantedIntegration,
-    GrantedRepository, Integration, IntegrationId, OwnerScope, Phase, ProjectName, ProviderKind, PushPolicy,
+    GrantedRepository, Integration, IntegrationId, Limits, OwnerScope, Phase, ProjectName, ProviderKind, PushPolicy,
     RepositorySpec, Session, SessionId, SessionSpec, TokenId, UserId,
 };
 use valetkey_store::{DatabaseUrl, Store, TokenRecord};
@@ -180,6 +180,7 @@ pub(crate) fn token(name: &str, owner: &str) -> TokenRecord {
         id: TokenId::new(at(1), &Counter),
         name: name.into(),
         owner: user(owner),
+        limits: Limits::default(),
         hash: format!("hash of {name}"),
         created_at: at(1),
         expires_at: None,

@@ -6,7 +6,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 use valetkey_model::Details;
-use valetkey_store::IntegrationFilter;
+use valetkey_store::Everybodys;
 
 const FIRST_TABLES: &str = include_str!("../../migrations/0001_first_tables.sql");
 
@@ -39,7 +39,7 @@ async fn integrations_of_the_first_version_are_kept_and_due_for_a_check() {
     connection.close().await.unwrap();
 
     let store = database.open().await;
-    let [old] = store.integrations(IntegrationFilter::default()).await.unwrap().try_into().unwrap();
+    let [old] = store.integrations(Everybodys::default()).await.unwrap().try_into().unwrap();
     assert_eq!(
         (old.alias.as_str(), old.generation, old.details, old.refresh_expires_at),
         ("Old", 3, Details::default(), None)

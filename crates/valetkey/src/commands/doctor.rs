@@ -12,7 +12,7 @@ use serde_json::json;
 use valetkey_git::{Git, GitError};
 use valetkey_model::{Problem, Status};
 use valetkey_providers::ProxySettings;
-use valetkey_store::IntegrationFilter;
+use valetkey_store::Everybodys;
 
 use crate::{
     context::Context,
@@ -202,7 +202,7 @@ async fn provider_apps(foundation: &Foundation) -> Result<Vec<Finding>, Problem>
 /// The integrations that need a person, now or soon. No provider is asked.
 async fn integrations(foundation: &Foundation) -> Result<Vec<Finding>, Problem> {
     const CHECK: &str = "integrations";
-    let all = foundation.store.integrations(IntegrationFilter::default()).await?;
+    let all = foundation.store.integrations(Everybodys::default()).await?;
     let mut findings = Vec::new();
     for it in &all {
         let (status, reason) = it.status(wiring::now());

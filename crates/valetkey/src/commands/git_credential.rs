@@ -2,7 +2,7 @@ use std::io::{self, Read as _};
 
 use valetkey_git::credential::{CredentialError, Request, Response};
 use valetkey_integrations::GitCredential;
-use valetkey_model::{InstanceUrl, Problem, ProblemCode, ProjectName, UserId};
+use valetkey_model::{Actor, InstanceUrl, Problem, ProblemCode, ProjectName};
 use valetkey_providers::GitAuth;
 
 use crate::{
@@ -32,7 +32,7 @@ async fn get(context: &Context) -> Result<(), Problem> {
     let Some(instance) = request.instance() else { return Ok(()) };
 
     let foundation = Foundation::lay(context.settings()?).await?;
-    let (owner, project) = (UserId::admin(), ProjectName::default_project());
+    let (owner, project) = (Actor::admin(), ProjectName::default_project());
     let account = request.username.as_deref();
     let found = foundation.integrations.credential_for(&owner, &project, &instance, account).await;
     foundation.store.close().await;

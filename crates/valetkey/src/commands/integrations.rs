@@ -168,6 +168,12 @@ fn print_one(context: &Context, found: &Value) -> Result<(), Problem> {
     output::print(context.format, found, || describe(&view))
 }
 
+/// What was looked at before the answer was found, a line for each.
+fn steps_of(found: &Value) -> Option<String> {
+    let steps: Vec<&str> = found["steps"].as_array()?.iter().filter_map(Value::as_str).collect();
+    Some(steps.join("\n"))
+}
+
 fn print_resolved(context: &Context, repository: &RepoUrl, found: &Value) -> Result<(), Problem> {
     let view: IntegrationView = typed(&found["integration"])?;
     output::print(context.format, found, || {
@@ -176,6 +182,7 @@ fn print_resolved(context: &Context, repository: &RepoUrl, found: &Value) -> Res
             ("integration", Some(format!("{} ({})", view.alias, view.id))),
             ("account", Some(format!("{} at {}", view.account.username, view.instance_url))),
             ("because", found["reason"].as_str().map(str::to_owned)),
+            ("looked at", steps_of(found)),
         ])
     })
 }

@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
+use url::form_urlencoded;
 use valetkey_model::{
-    AuthMethod, Installation, InstallationState, Integration, OwnerScope, ProviderKind, Site, Status,
+    Actor, AuthMethod, Installation, InstallationState, Integration, Level, OwnerScope, ProviderKind, Site, Status,
 };
 use valetkey_providers::provider;
 
@@ -35,6 +36,11 @@ pub(super) struct Card {
     expiry: Expiry,
     checked: Moment,
     used: Option<Moment>,
+    /// Whether the person may have it tested, and change it.
+    testable: bool,
+    manageable: bool,
+    /// Where the same account is connected for a project, so that its members need none of their own.
+    share: Option<String>,
 }
 
 /// When a credential ends.
@@ -65,9 +71,11 @@ pub(in crate::pages) struct Fix {
 
 impl Card {
     /// `install_page` is where the app by which it was connected is installed on more accounts.
-    pub(super) fn new(integration: Integration, install_page: Option<String>, now: Timestamp) -> Self {
+    pub(super) fn new(integration: Integration, install_page: Option<String>, by: &Actor, now: Timestamp) -> Self {
         let (status, reason) = integration.status(now);
         let (expiry, fix) = (Expiry::new(&integration, now), Fix::of(&integration));
+        let (manageable, share) = (by.manages(&integration), share(&integration, by));
+        let testable = manageable || integration.scope.project().is_some_and(|project| by.uses(&integration, project));
         let (method, details) = (integration.auth_method, integration.details);
         Self {
             id: integration.id.to_string(),
@@ -95,6 +103,9 @@ impl Card {
             expiry,
             checked: Moment::past(now, integration.last_checked_at),
             used: integration.last_used_at.map(|at| Moment::past(now, at)),
+            testable,
+            manageable,
+            share,
         }
     }
 }
@@ -187,6 +198,18 @@ pub(in crate::pages) fn in_trouble(integration: &Integration, now: Timestamp) ->
 /// Whether a person consents at the provider, instead of putting in a secret.
 pub(in crate::pages) fn by_consent(method: AuthMethod) -> bool {
     matches!(method, AuthMethod::OAuth | AuthMethod::App)
+}
+
+/// A level never changes: who wants to share an account connects it once more. The account and place are filled in.
+fn share(integration: &Integration, by: &Actor) -> Option<String> {
+    let own = integration.scope.level() != Level::Project;
+    let project = by.administered()?;
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("method", integration.auth_method.as_str())
+        .append_pair("level", &format!("project:{project}"))
+        .append_pair("instance", &integration.instance_url.to_string())
+        .finish();
+    own.then(|| format!("/integrations/connect/{}?{query}", integration.provider.slug()))
 }
 
 /// Who may use it, where that is not simply its owner.

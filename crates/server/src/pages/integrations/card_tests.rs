@@ -112,7 +112,7 @@ pub(in crate::pages) fn app() -> RegisteredApp {
 }
 
 fn json(integration: Integration) -> serde_json::Value {
-    serde_json::to_value(Card::new(integration, None, now())).unwrap()
+    serde_json::to_value(Card::new(integration, None, &Actor::admin(), now())).unwrap()
 }
 
 #[test]

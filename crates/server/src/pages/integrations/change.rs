@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub(super) async fn test(State(app): State<App>, caller: Caller, Id(id): Id<IntegrationId>) -> Answer<Redirect> {
-    app.integrations.test(&caller.user, &IntegrationRef::Id(id)).await?;
+    app.integrations.test(&caller.actor, &IntegrationRef::Id(id)).await?;
     Ok(back("tested"))
 }
 
@@ -31,7 +31,7 @@ pub(super) async fn set_default(
     Id(id): Id<IntegrationId>,
     form: Form,
 ) -> Answer<Redirect> {
-    app.integrations.set_default(&caller.user, &IntegrationRef::Id(id), form.get("default") == "true").await?;
+    app.integrations.set_default(&caller.actor, &IntegrationRef::Id(id), form.get("default") == "true").await?;
     Ok(back("default"))
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn rename(
     let alias = form.get("alias").parse::<Alias>();
     let alias = alias.map_err(|e| Problem::new(ProblemCode::InvalidInput, sentence(&e)));
     let renamed = match alias {
-        Ok(alias) => app.integrations.rename(&caller.user, &IntegrationRef::Id(id.clone()), &alias).await.map(drop),
+        Ok(alias) => app.integrations.rename(&caller.actor, &IntegrationRef::Id(id.clone()), &alias).await.map(drop),
         Err(problem) => Err(problem),
     };
     let problem = match renamed {

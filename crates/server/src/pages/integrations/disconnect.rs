@@ -9,7 +9,12 @@ use valetkey_integrations::{Disconnected, RevokedAtProvider};
 use valetkey_model::{AuthMethod, Integration, IntegrationId, IntegrationRef, Session};
 use valetkey_providers::provider;
 
-use super::{back, card::by_consent, named};
+use super::{
+    back,
+    card::by_consent,
+    named,
+    usage::{Holder, holders},
+};
 use crate::{
     App,
     auth::Caller,
@@ -18,7 +23,6 @@ use crate::{
         form::{Form, ProblemView},
         frame::{Frame, Section},
         render::{Page, View},
-        words::{Badge, title},
     },
     problem::Answer,
 };
@@ -41,21 +45,8 @@ impl View for DisconnectView {
     const TEMPLATE: &'static str = "disconnect.html";
 }
 
-/// A session that uses the integration now.
-#[derive(Debug, Serialize)]
-struct Holder {
-    id: String,
-    title: String,
-    phase: Badge,
-}
-
 impl DisconnectView {
     fn new(integration: &Integration, sessions: &[Session]) -> Self {
-        let holder = |session: &Session| Holder {
-            id: session.id.to_string(),
-            title: title(&session.spec.task),
-            phase: session.phase.into(),
-        };
         Self {
             id: integration.id.to_string(),
             alias: integration.alias.to_string(),
@@ -64,7 +55,7 @@ impl DisconnectView {
             host: integration.instance_url.authority(),
             what: what(integration.auth_method),
             revocable: by_consent(integration.auth_method) && has_revocation(integration),
-            sessions: sessions.iter().map(holder).collect(),
+            sessions: sessions.iter().map(Holder::new).collect(),
         }
     }
 }
@@ -75,10 +66,7 @@ pub(super) async fn show(
     Id(id): Id<IntegrationId>,
 ) -> Answer<impl IntoResponse> {
     let integration = named(&app, &caller, &id).await?;
-    let mut sessions = Vec::new();
-    for id in app.integrations.used_by(&caller.user, &IntegrationRef::Id(id)).await? {
-        sessions.push(app.engine.session(&caller.user, &id).await?);
-    }
+    let sessions = holders(&app, &caller, &id).await?;
     let frame = Frame::new(&app, &caller, Section::Integrations, "Disconnect");
     Ok(Page::new(frame, DisconnectView::new(&integration, &sessions)))
 }
@@ -91,7 +79,7 @@ pub(super) async fn disconnect(
 ) -> Answer<Response> {
     let now = form.get("now") == "true";
     let known = named(&app, &caller, &id).await?;
-    let left = match app.integrations.disconnect(&caller.user, &IntegrationRef::Id(id), now).await? {
+    let left = match app.integrations.disconnect(&caller.actor, &IntegrationRef::Id(id), now).await? {
         Disconnected::UntilSessionsEnd(_) => return Ok(back("leaving").into_response()),
         Disconnected::Erased(RevokedAtProvider::Yes) => return Ok(back("revoked").into_response()),
         Disconnected::Erased(RevokedAtProvider::NotKnown) => return Ok(back("not-known").into_response()),

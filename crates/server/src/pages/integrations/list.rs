@@ -1,9 +1,11 @@
 use axum::{extract::State, response::IntoResponse};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 use valetkey_integrations::RegisteredApp;
-use valetkey_model::{Integration, ProviderKind};
+use valetkey_model::{Actor, Integration, IntegrationId, ProjectName, ProviderKind, Status};
 use valetkey_providers::{github_app, provider};
+use valetkey_store::{IntegrationFilter, Owner};
 
 use super::card::Card;
 use crate::{
@@ -11,16 +13,94 @@ use crate::{
     auth::Caller,
     extract::Params,
     pages::{
-        frame::{Did, Frame, Section},
+        frame::{Frame, Section},
         render::{Page, View},
+        words::Badge,
     },
     problem::Answer,
 };
 
+/// Which integrations are shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    tab: Tab,
+    /// Empty, as forms send it, or left out, stands for all; so with the others.
+    provider: Option<String>,
+    project: Option<String>,
+    status: Option<String>,
+    q: Option<String>,
+    after: Option<IntegrationId>,
+    did: Option<String>,
+}
+
+/// Whose integrations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Tab {
+    /// One's own.
+    #[default]
+    User,
+    /// Those of the projects that one is in.
+    Project,
+}
+
+/// How many a page shows.
+const PAGE: u32 = 50;
+
 #[derive(Debug, Serialize)]
 struct ListView {
+    tab: Tab,
     groups: Vec<Group>,
+    /// Whether any is shown.
     any: bool,
+    /// Whether some may not be shown.
+    narrowed: bool,
+    text: String,
+    providers: Vec<Choice>,
+    projects: Vec<Choice>,
+    statuses: Vec<Choice>,
+    /// What follows `?` to show more.
+    next: Option<String>,
+}
+
+/// An entry of a filter.
+#[derive(Debug, Serialize)]
+struct Choice {
+    value: String,
+    words: String,
+    chosen: bool,
+}
+
+impl Choice {
+    fn new(value: impl Into<String>, words: impl Into<String>, wanted: Option<&str>) -> Self {
+        let value = value.into();
+        Self { chosen: wanted == Some(&*value), value, words: words.into() }
+    }
+}
+
+impl Wanted {
+    /// Whether fewer are shown than there are.
+    fn narrows(&self) -> bool {
+        let set = |field: &Option<String>| field.as_deref().is_some_and(|text| !text.trim().is_empty());
+        [&self.provider, &self.project, &self.status, &self.q].into_iter().any(set) || self.after.is_some()
+    }
+
+    /// The address that shows what follows.
+    fn behind(&self, last: &IntegrationId) -> String {
+        let fields =
+            [("provider", &self.provider), ("project", &self.project), ("status", &self.status), ("q", &self.q)];
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if self.tab == Tab::Project {
+            query.append_pair("tab", "project");
+        }
+        for (name, value) in fields {
+            if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
+                query.append_pair(name, value);
+            }
+        }
+        query.append_pair("after", last.as_str()).finish()
+    }
 }
 
 impl View for ListView {
@@ -75,25 +155,57 @@ fn purpose(kind: ProviderKind) -> Purpose {
 }
 
 impl ListView {
-    fn new(mut all: Vec<Integration>, apps: &[RegisteredApp], now: Timestamp) -> Self {
-        let any = !all.is_empty();
+    fn new(wanted: &Wanted, mut shown: Vec<Integration>, around: &Around<'_>) -> Self {
+        let (any, narrowed) = (!shown.is_empty(), wanted.narrows());
+        let next = (shown.len() > PAGE as usize).then(|| wanted.behind(&shown[PAGE as usize - 1].id));
+        shown.truncate(PAGE as usize);
         let mut provider = |kind: ProviderKind| {
-            let own = all.extract_if(.., |integration| integration.provider == kind);
+            let own = shown.extract_if(.., |integration| integration.provider == kind);
             let cards = own.map(|integration| {
-                let install = install_page(&integration, apps);
-                Card::new(integration, install, now)
+                let install = install_page(&integration, around.apps);
+                Card::new(integration, install, around.by, around.now)
             });
             let (slug, name, cards) = (kind.slug(), kind.name(), cards.collect());
             Provider { slug, name, what: provider(kind).catalogue().summary, cards }
         };
         let groups = GROUPS.map(|(wanted, id, name)| {
             let kinds = ProviderKind::ALL.into_iter().filter(|kind| purpose(*kind) == wanted);
-            let (connected, offered) =
+            let (connected, mut offered): (Vec<_>, Vec<_>) =
                 kinds.map(&mut provider).partition(|provider: &Provider| !provider.cards.is_empty());
+            if narrowed {
+                offered.clear();
+            }
             Group { id, name, connected, offered }
         });
-        Self { groups: groups.into(), any }
+        let project = wanted.project.as_deref();
+        Self {
+            tab: wanted.tab,
+            groups: groups.into_iter().filter(|it| !it.connected.is_empty() || !it.offered.is_empty()).collect(),
+            any,
+            narrowed,
+            text: wanted.q.clone().unwrap_or_default(),
+            providers: ProviderKind::ALL
+                .map(|kind| Choice::new(kind.slug(), kind.name(), wanted.provider.as_deref()))
+                .into(),
+            projects: around.projects.iter().map(|it| Choice::new(it.as_str(), it.as_str(), project)).collect(),
+            statuses: STATUSES
+                .map(|status| Choice::new(status.as_str(), Badge::from(status).word(), wanted.status.as_deref()))
+                .into(),
+            next,
+        }
     }
+}
+
+const STATUSES: [Status; 5] =
+    [Status::Connected, Status::Expiring, Status::InsufficientScope, Status::Disconnected, Status::Unreachable];
+
+/// What a list is drawn with.
+struct Around<'a> {
+    by: &'a Actor,
+    apps: &'a [RegisteredApp],
+    /// Those that the person is in.
+    projects: &'a [ProjectName],
+    now: Timestamp,
 }
 
 /// Where the app that an integration was connected by is installed on more accounts.
@@ -106,16 +218,31 @@ fn install_page(of: &Integration, apps: &[RegisteredApp]) -> Option<String> {
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Params(Did { did }): Params<Did>,
+    Params(wanted): Params<Wanted>,
 ) -> Answer<impl IntoResponse> {
-    let all = app.integrations.list(&caller.user, None).await?;
+    let by = &caller.actor;
+    let mut projects = app.store.projects().await?;
+    projects.retain(|project| by.role(project).is_some());
+    let named = wanted.project.as_deref().and_then(|name| projects.iter().find(|known| known.as_str() == name));
+    let filter = IntegrationFilter {
+        owner: Some(if wanted.tab == Tab::User { Owner::Themselves } else { Owner::Project }),
+        provider: wanted.provider.as_deref().and_then(|slug| slug.parse().ok()),
+        project: named,
+        status: wanted.status.as_deref().and_then(|word| STATUSES.into_iter().find(|it| it.as_str() == word)),
+        text: wanted.q.as_deref(),
+        ..Default::default()
+    };
+    let shown = app.integrations.page(by, &filter, wanted.after.as_ref(), PAGE + 1).await?;
     let apps = app.integrations.registered_apps().await?;
-    let frame = Frame::new(&app, &caller, Section::Integrations, "Integrations").after(did.as_deref());
-    Ok(Page::new(frame, ListView::new(all, &apps, app.now())))
+    let around = Around { by, apps: &apps, projects: &projects, now: app.now() };
+    let frame = Frame::new(&app, &caller, Section::Integrations, "Integrations").after(wanted.did.as_deref());
+    Ok(Page::new(frame, ListView::new(&wanted, shown, &around)))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use valetkey_model::{OwnerScope, Role};
+
     use super::{super::card::tests, *};
     use crate::pages::render::tests::html;
 
@@ -130,13 +257,51 @@ pub(super) mod tests {
         });
         all.extend([tests::installed(4), tests::consented(5)]);
         vec![
-            ("integrations", html(ListView::new(all, &[tests::app()], tests::now()))),
-            ("integrations_empty", html(ListView::new(Vec::new(), &[], tests::now()))),
+            ("integrations", page(all)),
+            ("integrations_empty", page(Vec::new())),
+            ("integrations_project", of_a_project(Role::Admin)),
         ]
     }
 
+    fn view(wanted: &Wanted, shown: Vec<Integration>, by: &Actor) -> ListView {
+        let projects = [ProjectName::default_project()];
+        ListView::new(wanted, shown, &Around { by, apps: &[tests::app()], projects: &projects, now: tests::now() })
+    }
+
     fn page(all: Vec<Integration>) -> String {
-        html(ListView::new(all, &[tests::app()], tests::now()))
+        html(view(&Wanted::default(), all, &Actor::admin()))
+    }
+
+    /// What somebody else connected for a project, as a person with this role sees it.
+    fn of_a_project(role: Role) -> String {
+        let project = ProjectName::default_project();
+        let mut shared = tests::integration(6, ProviderKind::GitLab);
+        shared.scope = OwnerScope::Project(project.clone());
+        let by = Actor::new("eve".parse().unwrap(), false, [(project, role)].into());
+        html(view(&Wanted { tab: Tab::Project, ..Wanted::default() }, vec![shared], &by))
+    }
+
+    #[test]
+    fn what_somebody_may_not_do_is_not_offered() {
+        for (role, tested, managed) in
+            [(Role::Viewer, false, false), (Role::Member, true, false), (Role::Admin, true, true)]
+        {
+            let page = of_a_project(role);
+            assert_eq!((page.contains("/test\""), page.contains("/disconnect\"")), (tested, managed), "{role}");
+        }
+    }
+
+    #[test]
+    fn a_long_list_goes_on_where_it_ended_with_the_same_filters() {
+        let many: Vec<_> =
+            (0..=PAGE).map(|n| tests::integration(u8::try_from(n).unwrap(), ProviderKind::GitLab)).collect();
+        let last = many[PAGE as usize - 1].id.clone();
+        let wanted = Wanted { q: Some("a&b".into()), status: Some(String::new()), ..Wanted::default() };
+        let shown = view(&wanted, many, &Actor::admin());
+        assert_eq!(shown.next, Some(format!("q=a%26b&after={last}")));
+        assert!(shown.narrowed && shown.groups.iter().all(|group| group.offered.is_empty()));
+        let none = view(&wanted, Vec::new(), &Actor::admin());
+        assert!(html(none).contains("Nothing here matches"));
     }
 
     #[test]
@@ -153,7 +318,7 @@ pub(super) mod tests {
 
     #[test]
     fn every_provider_has_its_place_even_when_empty() {
-        let view = ListView::new(Vec::new(), &[], tests::now());
+        let view = view(&Wanted::default(), Vec::new(), &Actor::admin());
         let offered: usize = view.groups.iter().map(|group| group.offered.len()).sum();
         assert_eq!(offered, ProviderKind::ALL.len());
         assert!(!view.any);

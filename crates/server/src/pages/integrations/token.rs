@@ -96,7 +96,7 @@ pub(super) async fn replace(
         return Ok(Redirect::to(Fix::of(&known).href()).into_response());
     }
     let token = Secret::new(form.get("token").to_owned());
-    match app.integrations.replace(&caller.user, &IntegrationRef::Id(id), token).await {
+    match app.integrations.replace(&caller.actor, &IntegrationRef::Id(id), token).await {
         Ok(_) => Ok(back("replaced").into_response()),
         Err(problem) if problem.code == ProblemCode::Internal => Err(problem.into()),
         Err(problem) => {
@@ -108,7 +108,7 @@ pub(super) async fn replace(
 
 pub(super) async fn rotate(State(app): State<App>, caller: Caller, Id(id): Id<IntegrationId>) -> Answer<Response> {
     let known = named(&app, &caller, &id).await?;
-    match app.integrations.rotate(&caller.user, &IntegrationRef::Id(id)).await {
+    match app.integrations.rotate(&caller.actor, &IntegrationRef::Id(id)).await {
         Ok(Rotation::Done(_)) => Ok(back("rotated").into_response()),
         Ok(Rotation::ByHand { .. }) if by_consent(known.auth_method) => {
             Ok(Redirect::to(Fix::of(&known).href()).into_response())

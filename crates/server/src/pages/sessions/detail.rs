@@ -181,9 +181,9 @@ pub(super) async fn overview(
 }
 
 async fn read(app: &App, caller: &Caller, id: &SessionId) -> Answer<(Session, Excerpt, Overview)> {
-    let session = app.engine.session(&caller.user, id).await?;
+    let session = app.engine.session(&caller.actor, id).await?;
     let excerpt = Excerpt::read(app, id).await?;
-    let connected = app.integrations.list(&caller.user, None).await?.into_iter();
+    let connected = app.integrations.own(&caller.actor, None).await?.into_iter();
     let aliases = connected.map(|Integration { id, alias, .. }| (id, alias.to_string())).collect();
     let overview = Overview::new(&session, &excerpt, &aliases, app.now());
     Ok((session, excerpt, overview))

@@ -2,6 +2,7 @@ use axum::{extract::State, response::IntoResponse};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{Phase, Problem, Session, SessionId};
+use valetkey_store::SessionFilter;
 
 use crate::{
     App,
@@ -141,7 +142,7 @@ async fn find(app: &App, caller: &Caller, filter: Filter, before: Option<Session
     let mut sessions = Vec::new();
     let mut last = before;
     for _ in 0..LOOKED_AT / PAGE {
-        let batch = app.engine.sessions(&caller.user, None, PAGE as u32, last.as_ref()).await?;
+        let batch = app.engine.sessions(&caller.actor, &SessionFilter::default(), PAGE as u32, last.as_ref()).await?;
         let whole = batch.len() == PAGE;
         for session in batch {
             if sessions.len() == PAGE {

@@ -145,7 +145,7 @@ impl Screen {
 /// The whole log so far as plain text.
 pub(super) async fn whole(State(app): State<App>, caller: Caller, Id(id): Id<SessionId>) -> Answer<Response> {
     const PAGE: u32 = 200;
-    app.engine.session(&caller.user, &id).await?;
+    app.engine.session(&caller.actor, &id).await?;
     let pages = stream::try_unfold((app.store, id, 0), |(store, id, after)| async move {
         let events = store.events_after(&id, after, PAGE).await?;
         let Some(last) = events.last().map(|event| event.seq) else { return Ok(None) };

@@ -8,7 +8,7 @@ mod new;
 mod steps;
 mod stop;
 
-use crate::route::Row;
+use crate::route::{Right, Row};
 
 pub(super) use list::Item;
 
@@ -17,11 +17,11 @@ pub(super) fn rows() -> Vec<Row> {
         Row::get("/sessions", list::show).page(),
         Row::post("/sessions", new::create).page(),
         Row::get("/sessions/new", new::show).page(),
-        Row::get("/sessions/{id}", detail::show).page(),
-        Row::get("/sessions/{id}/overview", detail::overview).page(),
-        Row::get("/sessions/{id}/log", log::whole).page(),
-        Row::get("/sessions/{id}/stop", stop::show).page(),
-        Row::post("/sessions/{id}/stop", stop::stop).page(),
+        Row::get("/sessions/{id}", detail::show).session(Right::See).page(),
+        Row::get("/sessions/{id}/overview", detail::overview).session(Right::See).page(),
+        Row::get("/sessions/{id}/log", log::whole).session(Right::See).page(),
+        Row::get("/sessions/{id}/stop", stop::show).session(Right::Manage).page(),
+        Row::post("/sessions/{id}/stop", stop::stop).session(Right::Manage).page(),
     ]
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn show(
     Params(Prefill { from }): Params<Prefill>,
 ) -> Answer<Response> {
     let draft = match from {
-        Some(id) => Draft::from(&app.engine.session(&caller.user, &id).await?.spec),
+        Some(id) => Draft::from(&app.engine.session(&caller.actor, &id).await?.spec),
         None => Draft::default(),
     };
     Ok(page(&app, &caller, draft).await?.into_response())
@@ -77,7 +77,7 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, form: Form) -
     let Some(new) = draft.read() else {
         return Ok(page(&app, &caller, draft).await?.with_status(StatusCode::BAD_REQUEST).into_response());
     };
-    match app.engine.create(&caller.user, &ProjectName::default_project(), new).await {
+    match app.engine.create(&caller.actor, &ProjectName::default_project(), new).await {
         Ok(session) => Ok(Redirect::to(&format!("/sessions/{}", session.id)).into_response()),
         Err(problem) => {
             draft.refuse(&problem);
@@ -100,7 +100,7 @@ fn change_rows(draft: &mut Draft, form: &Form) -> bool {
 }
 
 async fn page(app: &App, caller: &Caller, draft: Draft) -> Result<Page<NewView>, Problem> {
-    let choices = app.integrations.list(&caller.user, None).await?.into_iter().map(Choice::from).collect();
+    let choices = app.integrations.own(&caller.actor, None).await?.into_iter().map(Choice::from).collect();
     Ok(Page::new(Frame::new(app, caller, Section::Sessions, "New session"), NewView { draft, choices }))
 }
 

@@ -37,12 +37,12 @@ impl StopView {
 }
 
 pub(super) async fn show(State(app): State<App>, caller: Caller, Id(id): Id<SessionId>) -> Answer<impl IntoResponse> {
-    let session = app.engine.session(&caller.user, &id).await?;
+    let session = app.engine.managed(&caller.actor, &id).await?;
     Ok(Page::new(Frame::new(&app, &caller, Section::Sessions, "Stop"), StopView::new(&session)))
 }
 
 pub(super) async fn stop(State(app): State<App>, caller: Caller, Id(id): Id<SessionId>) -> Answer<Redirect> {
-    app.engine.stop(&caller.user, &id).await?;
+    app.engine.stop(&caller.actor, &id).await?;
     Ok(Redirect::to(&format!("/sessions/{id}?did=stopping")))
 }
 

@@ -27,9 +27,9 @@ use crate::{
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        Row::get("/settings/apps/github/create", show).page(),
-        Row::post("/settings/apps/github/create", create).page(),
-        Row::get("/oauth/github/manifest", created).page(),
+        Row::get("/settings/apps/github/create", show).administrator().page(),
+        Row::post("/settings/apps/github/create", create).administrator().page(),
+        Row::get("/oauth/github/manifest", created).administrator().page(),
         Row::get("/oauth/github/installed", installed).page(),
     ]
 }
@@ -58,18 +58,16 @@ impl View for ManifestView {
 }
 
 async fn show(State(app): State<App>, caller: Caller) -> Answer<Response> {
-    caller.require_admin()?;
     Ok(Page::new(frame(&app, &caller, TITLE), CreateView::default()).into_response())
 }
 
 const TITLE: &str = "Create a GitHub App";
 
 async fn create(State(app): State<App>, caller: Caller, form: Form) -> Answer<Response> {
-    caller.require_admin()?;
     let asked = match read(&form) {
         Ok((instance_url, organisation)) => {
             let wish = AppWish { instance_url, organisation, public_url: &app.config.public_url };
-            app.integrations.begin_app(&caller.user, wish, browser(&caller)?).await
+            app.integrations.begin_app(&caller.actor, wish, browser(&caller)?).await
         }
         Err(problem) => Err(problem),
     };
@@ -118,7 +116,6 @@ fn manifest(app: &App, caller: &Caller, form: ManifestForm) -> Response {
 
 /// GitHub has made the app and sends the browser back.
 async fn created(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Answer<Redirect> {
-    caller.require_admin()?;
     let (integrations, proof) = (app.integrations.clone(), [browser(&caller)?.clone()]);
     // The code is good once: what it is exchanged for is stored, even if the browser goes away.
     let work = async move { integrations.finish_app(&query.unwrap_or_default(), &proof).await };
@@ -140,7 +137,7 @@ async fn installed(
     Params(Installed { installation_id }): Params<Installed>,
 ) -> Answer<Redirect> {
     let Some(id) = installation_id else { return Ok(Redirect::to("/integrations?did=install-requested")) };
-    app.integrations.link_installation(&caller.user, id).await?;
+    app.integrations.link_installation(&caller.actor, id).await?;
     Ok(Redirect::to("/integrations?did=installed"))
 }
 

@@ -71,9 +71,8 @@ pub(super) async fn show(
     caller: Caller,
     Params(Did { did }): Params<Did>,
 ) -> Answer<impl IntoResponse> {
-    caller.require_admin()?;
     let apps = app.integrations.registered_apps().await?;
-    let integrations = app.integrations.list(&caller.user, None).await?;
+    let integrations = app.integrations.own(&caller.actor, None).await?;
     let frame = frame(&app, &caller, "Provider apps").after(did.as_deref());
     Ok(Page::new(frame, AppsView::new(apps, &integrations)))
 }

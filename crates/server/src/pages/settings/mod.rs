@@ -17,11 +17,11 @@ use crate::{App, auth::Caller, route::Row};
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = vec![
         Row::get("/settings", async || Redirect::to("/settings/apps")).page(),
-        Row::get("/settings/apps", list::show).page(),
-        Row::get("/settings/apps/{provider}", register::show).page(),
-        Row::post("/settings/apps/{provider}", register::register).page(),
-        Row::get("/settings/apps/{provider}/remove", remove::show).page(),
-        Row::post("/settings/apps/{provider}/remove", remove::remove).page(),
+        Row::get("/settings/apps", list::show).administrator().page(),
+        Row::get("/settings/apps/{provider}", register::show).administrator().page(),
+        Row::post("/settings/apps/{provider}", register::register).administrator().page(),
+        Row::get("/settings/apps/{provider}/remove", remove::show).administrator().page(),
+        Row::post("/settings/apps/{provider}/remove", remove::remove).administrator().page(),
     ];
     rows.extend(github::rows());
     rows

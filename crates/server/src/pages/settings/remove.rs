@@ -49,19 +49,12 @@ pub(super) async fn show(
     Id(kind): Id<ProviderKind>,
     Params(At { instance }): Params<At>,
 ) -> Answer<impl IntoResponse> {
-    caller.require_admin()?;
     let known = registered(&app, kind, instance.as_ref()).await?.ok_or_else(no_such_app)?;
-    let integrations = app.integrations.list(&caller.user, Some(kind)).await?;
+    let integrations = app.integrations.own(&caller.actor, Some(kind)).await?;
     Ok(Page::new(frame(&app, &caller, "Remove an app"), RemoveView::new(&known, &integrations)))
 }
 
-pub(super) async fn remove(
-    State(app): State<App>,
-    caller: Caller,
-    Id(kind): Id<ProviderKind>,
-    form: Form,
-) -> Answer<Redirect> {
-    caller.require_admin()?;
+pub(super) async fn remove(State(app): State<App>, Id(kind): Id<ProviderKind>, form: Form) -> Answer<Redirect> {
     let instance = form.get("instance").parse::<InstanceUrl>().map_err(Failure::invalid)?;
     app.integrations.remove_app(kind, &instance).await?;
     Ok(back("app-removed"))

@@ -1,5 +1,6 @@
 use std::{
     env,
+    ffi::OsString,
     io::{self, IsTerminal as _},
     process::{Command, Stdio},
 };
@@ -16,10 +17,18 @@ pub(super) fn open(address: &str) {
         return;
     }
     let mut command = Command::new(program);
-    command.arg(address).env_remove("VALETKEY_TOKEN").env_remove("VALETKEY_ADMIN_TOKEN");
+    command.arg(address);
+    without_ours(&mut command, env::vars_os().map(|(name, _)| name));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Err(error) = command.spawn() {
         tracing::debug!(%error, program, "the browser was not opened");
+    }
+}
+
+/// Takes our own variables from a program's environment: tokens, addresses with passwords, secrets of apps.
+fn without_ours(command: &mut Command, names: impl Iterator<Item = OsString>) {
+    for name in names.filter(|name| name.as_encoded_bytes().starts_with(b"VALETKEY_")) {
+        command.env_remove(name);
     }
 }
 
@@ -30,4 +39,22 @@ fn opener() -> Option<&'static str> {
     let screen =
         ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
     screen.then_some("xdg-open")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "nothing is started")]
+    fn nothing_of_ours_reaches_the_browser() {
+        let mut command = Command::new("true");
+        let names = ["VALETKEY_TOKEN", "VALETKEY_DATABASE_URL", "VALETKEY_SESSION_TOKEN", "PATH"];
+        without_ours(&mut command, names.into_iter().map(OsString::from));
+        let removed: Vec<_> = command.get_envs().map(|(name, value)| (name.to_str().unwrap(), value)).collect();
+        assert_eq!(
+            removed,
+            [("VALETKEY_DATABASE_URL", None), ("VALETKEY_SESSION_TOKEN", None), ("VALETKEY_TOKEN", None)]
+        );
+    }
 }

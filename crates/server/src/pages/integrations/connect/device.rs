@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub(super) fn rows() -> Vec<Row> {
-    vec![Row::get("/integrations/device/{attempt}", wait).page()]
+    vec![Row::get("/integrations/device/{attempt}", wait).owner().page()]
 }
 
 /// What the page shows again after a reload. The browser keeps it: here only the hash of the code is known.
@@ -98,7 +98,7 @@ async fn wait(
     Id(attempt): Id<OAuthAttemptId>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let (integrations, user) = (app.integrations.clone(), caller.user.clone());
+    let (integrations, user) = (app.integrations.clone(), caller.actor.clone());
     // In a task of its own: an account whose tokens have come is connected, even if the browser goes away.
     let asked = tokio::spawn(async move { integrations.poll_device(&user, &attempt).await }).await;
     let asked = asked.map_err(|_| Problem::new(ProblemCode::Internal, "The server is shutting down."))?;

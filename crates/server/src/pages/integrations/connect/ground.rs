@@ -1,5 +1,5 @@
 use valetkey_model::{
-    AuthMethod, InstanceUrl, Integration, IntegrationId, Problem, ProblemCode, ProjectName, ProviderKind,
+    Actor, AuthMethod, InstanceUrl, Integration, IntegrationId, OwnerScope, Problem, ProblemCode, ProviderKind,
 };
 use valetkey_providers::{CatalogueEntry, ConnectMethod, provider};
 
@@ -13,7 +13,8 @@ pub(super) struct Ground {
     pub(super) method: ConnectMethod,
     /// Where an app is registered by which people can consent with this method.
     pub(super) instances: Vec<InstanceUrl>,
-    pub(super) projects: Vec<ProjectName>,
+    /// On which levels the person may connect one.
+    pub(super) levels: Vec<OwnerScope>,
     /// The integration that is to be connected again.
     pub(super) reconnect: Option<Integration>,
 }
@@ -43,14 +44,24 @@ impl Ground {
         let mut instances: Vec<_> = instances.map(|app| app.instance_url).collect();
         // The public service first, as most people mean it.
         instances.sort_by_key(|instance| !kind.is_public(instance));
-        Ok(Self { kind, catalogue, method, instances, projects: app.store.projects().await?, reconnect })
+        Ok(Self { kind, catalogue, method, instances, levels: levels(app, &caller.actor).await?, reconnect })
     }
+}
+
+/// Themselves everywhere, themselves in a project, everybody in a project.
+async fn levels(app: &App, by: &Actor) -> Result<Vec<OwnerScope>, Problem> {
+    let projects = app.store.projects().await?;
+    let bound = projects.into_iter().flat_map(|it| [OwnerScope::User(it.clone()), OwnerScope::Project(it)]);
+    Ok([OwnerScope::UserGlobal].into_iter().chain(bound).filter(|it| by.require_to_connect(it).is_ok()).collect())
 }
 
 fn chosen(catalogue: &CatalogueEntry, method: &str) -> ConnectMethod {
     let wanted = catalogue.methods.iter().find(|offered| offered.method.as_str() == method);
     wanted.or(catalogue.methods.first()).expect("every provider can be connected").clone()
 }
+
+#[cfg(test)]
+use valetkey_model::ProjectName;
 
 #[cfg(test)]
 impl Ground {
@@ -61,7 +72,11 @@ impl Ground {
             method: chosen(&catalogue, method),
             catalogue,
             instances: instances.iter().map(|text| text.parse().unwrap()).collect(),
-            projects: vec![ProjectName::default_project()],
+            levels: vec![
+                OwnerScope::UserGlobal,
+                OwnerScope::User(ProjectName::default_project()),
+                OwnerScope::Project(ProjectName::default_project()),
+            ],
             reconnect: None,
         }
     }

@@ -45,16 +45,22 @@ pub(super) fn rows() -> Vec<Row> {
 struct Wanted {
     method: Option<String>,
     reconnect: Option<IntegrationId>,
+    /// The level that is chosen at first.
+    level: Option<String>,
+    /// The address that is filled in at first.
+    instance: Option<String>,
 }
 
 async fn show(
     State(app): State<App>,
     caller: Caller,
     Id(kind): Id<ProviderKind>,
-    Params(Wanted { method, reconnect }): Params<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Answer<Response> {
+    let Wanted { method, reconnect, level, instance } = wanted;
     let ground = Ground::survey(&app, &caller, kind, method.as_deref().unwrap_or_default(), reconnect).await?;
-    Ok(Page::new(frame(&app, &caller, &ground), ConnectView::new(&ground)).into_response())
+    let view = ConnectView::new(&ground).preset(level.as_deref(), instance.as_deref());
+    Ok(Page::new(frame(&app, &caller, &ground), view).into_response())
 }
 
 async fn connect(State(app): State<App>, caller: Caller, Id(kind): Id<ProviderKind>, form: Form) -> Answer<Response> {

@@ -5,7 +5,7 @@ use valetkey_model::{Alias, InstanceUrl, Integration, OwnerScope, Problem, Probl
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
 
-use super::ground::Ground;
+use super::{ground::Ground, view::level_value};
 use crate::{auth::Caller, pages::form::Form};
 
 /// A refusal, and the field that it is about.
@@ -64,7 +64,7 @@ pub(super) fn credential(ground: &Ground, caller: &Caller, form: &Form) -> Resul
     Ok(Connect {
         provider: ground.kind,
         scope: level(ground, form)?,
-        owner: caller.user.clone(),
+        by: caller.actor.clone(),
         alias: alias(form)?,
         instance_url,
         credential: Credential { method: ground.method.method, login, ..Credential::pat(token) },
@@ -91,7 +91,7 @@ pub(super) fn consent(
             Some(Integration { scope, .. }) => scope.clone(),
             None => level(ground, form)?,
         },
-        owner: caller.user.clone(),
+        by: caller.actor.clone(),
         alias: alias(form)?,
         choices,
         reconnect: known.map(|known| known.id.clone()),
@@ -114,14 +114,12 @@ fn alias(form: &Form) -> Result<Option<Alias>, Wrong> {
 }
 
 fn level(ground: &Ground, form: &Form) -> Result<OwnerScope, Wrong> {
-    let (level, project) = form.get("level").split_once(':').unwrap_or((form.get("level"), ""));
-    let project = ground.projects.iter().find(|known| known.to_string() == project).cloned();
-    match (level, project) {
-        ("" | "user_global", None) => Ok(OwnerScope::UserGlobal),
-        ("user", Some(project)) => Ok(OwnerScope::User(project)),
-        ("project", Some(project)) => Ok(OwnerScope::Project(project)),
-        _ => Err(Wrong::about("level", "There is no such project, or no longer.")),
+    let wanted = form.get("level");
+    if wanted.is_empty() {
+        return Ok(OwnerScope::UserGlobal);
     }
+    let found = ground.levels.iter().find(|scope| level_value(scope) == wanted).cloned();
+    found.ok_or_else(|| Wrong::about("level", "There is no such project, or you may not connect anything for it."))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use valetkey_model::InstanceUrl;
+use valetkey_model::{InstanceUrl, OwnerScope};
 use valetkey_providers::{Field, ScopeSet};
 
 use super::{super::card::by_consent, ground::Ground, read::Wrong};
@@ -150,6 +150,19 @@ impl ConnectView {
         }
     }
 
+    /// The form with what a link filled in.
+    pub(super) fn preset(mut self, level: Option<&str>, instance: Option<&str>) -> Self {
+        if let Some(wanted) = level.filter(|wanted| self.levels.iter().any(|level| level.value == *wanted)) {
+            for level in &mut self.levels {
+                level.chosen = level.value == wanted;
+            }
+        }
+        if let (Some(instance), Some(field)) = (instance, self.fields.iter_mut().find(|it| it.name == "instanceUrl")) {
+            instance.clone_into(&mut field.value);
+        }
+        self
+    }
+
     /// The form again, with what was typed and what is wrong with it.
     pub(super) fn again(ground: &Ground, form: &Form, wrong: &Wrong) -> Self {
         let mut view = Self::new(ground);
@@ -204,13 +217,29 @@ fn choices(ground: &Ground) -> Vec<Choice> {
     ground.method.choices.iter().map(choice).collect()
 }
 
+/// The first is chosen, or the one that a link asked for.
 fn levels(ground: &Ground) -> Vec<Level> {
-    let everywhere = Level { value: "user_global".to_owned(), words: "You, everywhere".to_owned(), chosen: true };
-    let of_project = |project: &valetkey_model::ProjectName| {
-        let level = |word: &str, words: String| Level { value: format!("{word}:{project}"), words, chosen: false };
-        [level("user", format!("You, in {project}")), level("project", format!("Everybody in {project}"))]
+    let level = |scope: &OwnerScope| {
+        let words = match scope {
+            OwnerScope::UserGlobal => "You, everywhere".to_owned(),
+            OwnerScope::User(project) => format!("You, in {project}"),
+            OwnerScope::Project(project) => format!("Everybody in {project}"),
+        };
+        Level { value: level_value(scope), words, chosen: false }
     };
-    std::iter::once(everywhere).chain(ground.projects.iter().flat_map(of_project)).collect()
+    let mut levels: Vec<Level> = ground.levels.iter().map(level).collect();
+    if let Some(first) = levels.first_mut() {
+        first.chosen = true;
+    }
+    levels
+}
+
+/// A level as forms and links name it: `user_global`, `user:p`, `project:p`.
+pub(in crate::pages) fn level_value(scope: &OwnerScope) -> String {
+    match scope.project() {
+        Some(project) => format!("{}:{project}", scope.as_str()),
+        None => scope.as_str().to_owned(),
+    }
 }
 
 impl TokenPage {
