@@ -22,6 +22,7 @@ mod http;
 mod http_service;
 mod jira;
 pub mod oauth;
+pub mod oidc;
 mod paging;
 mod provider;
 mod slack;

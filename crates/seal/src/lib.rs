@@ -5,7 +5,8 @@
 //! itself wrapped by a master key from a [`KeyFile`]. Both layers are bound to an [`Identity`], so a sealed
 //! record moved to another row does not open. What does not open is an error, never anything else.
 //!
-//! [`mint`] makes bearer tokens of ours; only their [`TokenHash`] is stored.
+//! [`mint`] makes bearer tokens of ours; only their [`TokenHash`] is stored. [`derive`] makes several secrets of one, and
+//! [`is_same`] compares in constant time.
 
 mod envelope;
 mod keyfile;
@@ -15,4 +16,4 @@ mod token;
 pub use envelope::{Identity, Rotation, SealError, Sealed, Sealer};
 pub use keyfile::{KeyFile, KeyFileError, KeyId};
 pub use secret::Secret;
-pub use token::{SystemEntropy, TokenHash, mint};
+pub use token::{SystemEntropy, TokenHash, derive, is_same, mint};

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{constant_time, digest, hmac};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use valetkey_model::Entropy;
 
@@ -22,6 +22,20 @@ pub fn mint(prefix: &str, entropy: &dyn Entropy) -> Secret<String> {
     let mut bytes = zeroize::Zeroizing::new([0; 32]);
     entropy.fill(bytes.as_mut());
     Secret::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes.as_ref())))
+}
+
+/// Another secret, made of this one and what it is for: 256 bits in URL-safe base64 (HMAC-SHA256). Whoever knows one of
+/// them learns nothing of the others.
+#[expect(clippy::disallowed_methods, reason = "only what is derived leaves")]
+pub fn derive(secret: &Secret<String>, purpose: &str) -> Secret<String> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    Secret::new(URL_SAFE_NO_PAD.encode(hmac::sign(&key, purpose.as_bytes())))
+}
+
+/// Whether what was presented is the secret. How long it takes says nothing but whether the lengths are the same.
+#[expect(clippy::disallowed_methods, reason = "only the verdict leaves")]
+pub fn is_same(secret: &Secret<String>, presented: &str) -> bool {
+    constant_time::verify_slices_are_equal(secret.expose().as_bytes(), presented.as_bytes()).is_ok()
 }
 
 /// What is stored of a minted token: its SHA-256 in hex. Enough to recognise it, useless to guess 256 random bits.
@@ -61,6 +75,17 @@ impl fmt::Debug for TokenHash {
 #[expect(clippy::disallowed_methods, reason = "tests look inside")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_purpose_has_a_secret_of_its_own() {
+        let (a, b) = (mint("", &SystemEntropy), mint("", &SystemEntropy));
+        let state = derive(&a, "state");
+        assert_eq!(state.expose().len(), 43);
+        assert!(is_same(&state, derive(&a, "state").expose()));
+        for other in [derive(&a, "nonce"), derive(&b, "state"), a.clone(), Secret::from("")] {
+            assert!(!is_same(&state, other.expose()));
+        }
+    }
 
     #[test]
     fn tokens_are_long_distinct_and_safe_in_a_path() {

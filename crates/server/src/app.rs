@@ -10,7 +10,7 @@ use valetkey_seal::TokenHash;
 use valetkey_sessions::Engine;
 use valetkey_store::Store;
 
-use crate::{events::Followers, metrics::Metrics};
+use crate::{events::Followers, metrics::Metrics, sign_in::SignIn};
 
 /// What the server has to be told.
 #[derive(Debug, Clone)]
@@ -27,6 +27,7 @@ pub struct AppConfig {
 #[derive(Clone)]
 pub struct App {
     pub(crate) config: Arc<AppConfig>,
+    pub(crate) sign_in: Arc<SignIn>,
     pub(crate) store: Store,
     pub(crate) integrations: Integrations,
     pub(crate) engine: Engine,
@@ -52,6 +53,7 @@ impl App {
         let metrics = Arc::new(Metrics::new(&config.version, &engine, &integrations));
         Self {
             config: Arc::new(config),
+            sign_in: Arc::default(),
             store,
             integrations,
             engine,
@@ -62,6 +64,13 @@ impl App {
             closing: CancellationToken::new(),
             ended_credentials: watch::Sender::new(()),
         }
+    }
+
+    /// Lets people come in by an identity provider too.
+    #[must_use]
+    pub fn with_sign_in(mut self, sign_in: SignIn) -> Self {
+        self.sign_in = Arc::new(sign_in);
+        self
     }
 
     /// Ends the event streams that are open, so that a server that shuts down need not wait for their sessions.

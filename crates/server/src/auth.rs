@@ -1,5 +1,5 @@
-//! Who is asking. Identity comes from a bearer token or a browser session that we issued, never from a header that
-//! merely says so.
+//! Who is asking. Identity comes from a bearer token or a browser session that we issued, from an access token that the
+//! identity provider signed, or from a proxy that proves itself by a shared secret; never from a header that merely says so.
 
 use std::time::Duration;
 
@@ -7,10 +7,14 @@ use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
-use valetkey_model::{Actor, Limits, Problem, ProblemCode};
+use valetkey_model::{Actor, Limits, Problem, ProblemCode, UserId};
 use valetkey_seal::{Secret, TokenHash};
 
-use crate::{App, problem::Failure, sign_in};
+use crate::{
+    App,
+    problem::Failure,
+    sign_in::{self, IdentityProvider},
+};
 
 /// The person behind a request, proven. Handlers of rows with [`Permission::User`](crate::route::Permission) take it as
 /// an argument.
@@ -33,6 +37,10 @@ enum Proof {
     Token(TokenHash),
     /// With the cookie of a browser session.
     Browser(TokenHash),
+    /// With an access token of the identity provider, until its end.
+    AccessToken { user: UserId, ends: Timestamp },
+    /// By the word of the trusted proxy.
+    Proxy(UserId),
 }
 
 impl Caller {
@@ -45,7 +53,7 @@ impl Caller {
     pub(crate) fn browser(&self) -> Option<&TokenHash> {
         match &self.proof {
             Proof::Browser(hash) => Some(hash),
-            Proof::Process | Proof::Token(_) => None,
+            Proof::Process | Proof::Token(_) | Proof::AccessToken { .. } | Proof::Proxy(_) => None,
         }
     }
 
@@ -93,6 +101,8 @@ impl Proof {
         let (user, limits) = match self {
             Self::Process => return Ok(Some(Actor::admin())),
             Self::Browser(hash) => (app.store.web_session(hash.as_str(), now).await?, Limits::default()),
+            Self::AccessToken { user, ends } => (Some(user.clone()).filter(|_| now < *ends), Limits::default()),
+            Self::Proxy(user) => (Some(user.clone()), Limits::default()),
             Self::Token(hash) => {
                 let known = app.store.token_by_hash(hash.as_str()).await?;
                 let known = known.filter(|known| known.expires_at.is_none_or(|end| now < end));
@@ -123,17 +133,37 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Finds out who sent a request: by its bearer token, else by its browser session.
+/// Finds out who sent a request: by its bearer token, else by its browser session, else by the trusted proxy's word.
 ///
 /// # Errors
 /// `unauthenticated`. A bearer token that is not valid is refused even if there is a valid cookie too.
 pub(crate) async fn identify(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
     if let Some(credentials) = headers.get(header::AUTHORIZATION) {
         let token = credentials.to_str().ok().and_then(bearer).ok_or_else(unauthenticated)?;
-        return by_token(app, token).await;
+        return match &app.sign_in.identity_provider {
+            Some(provider) if is_jwt(token) => by_access_token(app, provider, token).await,
+            _ => by_token(app, token).await,
+        };
     }
-    let cookie = sign_in::cookie(headers).ok_or_else(unauthenticated)?;
-    Proof::Browser(TokenHash::of(cookie)).into_caller(app).await
+    // Whoever signed in here by a link or a token means to be who that says, also behind the proxy.
+    if let Some(cookie) = sign_in::cookie(headers) {
+        let browser = Proof::Browser(TokenHash::of(cookie));
+        if let Some(actor) = browser.whose(app).await? {
+            return Ok(Caller { actor, proof: browser });
+        }
+    }
+    let person = sign_in::person_behind(app, headers).await?.ok_or_else(unauthenticated)?;
+    Proof::Proxy(person).into_caller(app).await
+}
+
+async fn by_access_token(app: &App, provider: &IdentityProvider, token: &str) -> Result<Caller, Problem> {
+    let (person, ends) = provider.person_with(app, &Secret::from(token)).await?;
+    Proof::AccessToken { user: person.id, ends }.into_caller(app).await
+}
+
+/// Whether it has the form of what an identity provider signs; none of our own tokens has.
+fn is_jwt(token: &str) -> bool {
+    token.starts_with("ey") && token.split('.').count() == 3
 }
 
 /// Who an API token speaks for.

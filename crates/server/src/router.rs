@@ -90,7 +90,7 @@ fn guard(row: Row, app: &App) -> MethodRouter<App> {
     let admit = move |State(app): State<App>, mut request: Request, next: Next| async move {
         match admitted(&app, permission, &mut request).await {
             Ok(()) => next.run(request).await,
-            Err(problem) => turn_away(audience, problem),
+            Err(problem) => turn_away(audience, &request, problem),
         }
     };
     handler.layer(middleware::from_fn(bounded)).layer(middleware::from_fn_with_state(app.clone(), admit))
@@ -149,9 +149,9 @@ async fn may_reach_session(app: &App, by: &Actor, right: Right, request: &mut Re
     .map(drop)
 }
 
-fn turn_away(audience: Audience, problem: Problem) -> Response {
+fn turn_away(audience: Audience, request: &Request, problem: Problem) -> Response {
     if audience == Audience::Person && problem.code == ProblemCode::Unauthenticated {
-        return Redirect::to("/sign-in").into_response();
+        return Redirect::to(&pages::way_in(request.method(), request.uri())).into_response();
     }
     Failure::from(problem).into_response()
 }

@@ -25,6 +25,8 @@ pub(crate) fn operations() -> Vec<Row> {
         api::repositories::rows(),
         api::sessions::rows(),
         api::tokens::rows(),
+        api::me::rows(),
+        api::people::rows(),
         acp::gitlab::rows(),
         acp::github::rows(),
         acp::google::rows(),

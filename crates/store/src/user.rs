@@ -20,7 +20,7 @@ pub struct UserRecord {
     pub name: String,
     /// The address that their identity provider verified, in lower case.
     pub email: Option<String>,
-    /// Whether they administer the instance.
+    /// Whether they administer the instance, by hand or by what their identity provider says of them.
     pub administrator: bool,
     /// Whether they may not come in any more.
     pub disabled: bool,
@@ -30,25 +30,28 @@ pub struct UserRecord {
     pub last_seen_at: Option<Timestamp>,
 }
 
-macro_rules! select {
+macro_rules! select_user {
     ($rest:literal) => {
         concat!(
-            "SELECT id, issuer, subject, name, email, administrator, disabled, created_at, last_seen_at FROM users ",
+            "SELECT id, issuer, subject, name, email, administrator, claimed_administrator, disabled, created_at, \
+             last_seen_at FROM users ",
             $rest
         )
     };
 }
 
+pub(crate) use select_user;
+
 impl Store {
-    /// Stores a new person.
+    /// Stores a new person; an administrator is one by hand.
     ///
     /// # Errors
     /// `Conflict` when the id, or the issuer's subject, is known already.
     pub async fn insert_user(&self, user: &UserRecord) -> Result<(), StoreError> {
         let (issuer, subject) = user.identity.as_ref().map(|(i, s)| (i.as_str(), s.as_str())).unzip();
         sqlx::query(
-            "INSERT INTO users (id, issuer, subject, name, email, administrator, disabled, created_at, last_seen_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO users (id, issuer, subject, name, email, administrator, disabled, created_at, last_seen_at, folded) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(user.id.as_str())
         .bind(issuer)
@@ -59,6 +62,7 @@ impl Store {
         .bind(i64::from(user.disabled))
         .bind(millis(user.created_at))
         .bind(user.last_seen_at.map(millis))
+        .bind(folded(&user.name, user.email.as_deref()))
         .execute(&self.writer)
         .await
         .map_err(|e| StoreError::of_write(e, "this person is known already", "user"))?;
@@ -70,7 +74,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer or the record is damaged.
     pub async fn user(&self, id: &UserId) -> Result<Option<UserRecord>, StoreError> {
-        let query = sqlx::query(select!("WHERE id = $1")).bind(id.as_str());
+        let query = sqlx::query(select_user!("WHERE id = $1")).bind(id.as_str());
         query.fetch_optional(&self.reader).await?.as_ref().map(user).transpose()
     }
 
@@ -82,8 +86,8 @@ impl Store {
     /// When the database does not answer or a record is damaged.
     pub async fn actor(&self, id: &UserId) -> Result<Option<Actor>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, administrator, CAST(NULL AS TEXT) AS project, CAST(NULL AS TEXT) AS role \
-             FROM users WHERE id = $1 AND disabled = 0 \
+            "SELECT id, CASE claimed_administrator WHEN 1 THEN 1 ELSE administrator END AS administrator, \
+             CAST(NULL AS TEXT) AS project, CAST(NULL AS TEXT) AS role FROM users WHERE id = $1 AND disabled = 0 \
              UNION ALL SELECT subject, NULL, project, role FROM project_members WHERE kind = 'person' AND subject = $1 \
              UNION ALL SELECT subject, NULL, project, role FROM project_members \
              WHERE kind = 'email' AND subject = (SELECT email FROM users WHERE id = $1) \
@@ -108,7 +112,12 @@ impl Store {
     }
 }
 
-fn user(row: &AnyRow) -> Result<UserRecord, StoreError> {
+/// What a search for people looks in.
+pub(crate) fn folded(name: &str, email: Option<&str>) -> String {
+    format!("{name} {}", email.unwrap_or_default()).trim_end().to_lowercase()
+}
+
+pub(crate) fn user(row: &AnyRow) -> Result<UserRecord, StoreError> {
     let record = Record::new(row, "person", "id");
     let identity = record.get::<Option<String>>("issuer")?.zip(record.get::<Option<String>>("subject")?);
     Ok(UserRecord {
@@ -116,7 +125,7 @@ fn user(row: &AnyRow) -> Result<UserRecord, StoreError> {
         identity,
         name: record.get("name")?,
         email: record.get("email")?,
-        administrator: record.flag("administrator")?,
+        administrator: record.flag("administrator")? || record.flag("claimed_administrator")?,
         disabled: record.flag("disabled")?,
         created_at: record.time("created_at")?,
         last_seen_at: record.time_or_none("last_seen_at")?,

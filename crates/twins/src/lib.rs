@@ -5,8 +5,8 @@
 //! the provider's API that Valetkey uses, and serves git over HTTP through git's own `http-backend`. A [`Journal`] entry
 //! is kept of every request, and a [`Switch`] turns a fault of the real world on while the twin runs.
 //!
-//! A [`Service`] is the twin of a provider without git: [`JiraCloud`], [`JiraDataCenter`], [`Google`], [`Slack`], or
-//! somebody's own [`Endpoint`]. Everything of one provider is under one origin, its authorization server too.
+//! A [`Service`] is the twin of a provider without git: [`JiraCloud`], [`JiraDataCenter`], [`Google`], [`Slack`],
+//! an [`OpenId`] provider, or somebody's own [`Endpoint`]. Everything of one provider is under one origin, its authorization server too.
 //!
 //! A twin's clock does not rule: a token is expired when its state says so. Web pages need no sign-in.
 
@@ -36,6 +36,7 @@ mod limits;
 mod listener;
 mod mishap;
 mod oauth;
+mod openid;
 mod pages;
 mod paging;
 mod people;
@@ -59,6 +60,7 @@ pub use jira::{DataCenterToken, JiraCloud, JiraDataCenter, JiraSite};
 pub use journal::{Journal, Recorded};
 pub use mishap::Mishap;
 pub use oauth::{Authority, Consent, DeviceDecision, OAuthApp, TokenLife, Tokens};
+pub use openid::OpenId;
 pub use service::{Provider, Service, ServiceBuilder};
 pub use slack::{Slack, SlackMessage};
 pub use twin::{Builder, Forge, Twin};

@@ -113,6 +113,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<ProjectsCommand>,
     },
+    /// Look after the people who sign in
+    People {
+        #[command(subcommand)]
+        command: Option<PeopleCommand>,
+    },
     /// Look after API tokens
     Tokens {
         #[command(subcommand)]
@@ -366,6 +371,22 @@ pub(crate) struct SessionArgs {
 pub(crate) enum ProjectsCommand {
     /// The projects (the default)
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeopleCommand {
+    /// The people who have signed in (the default)
+    List,
+    /// Shut somebody out at once: their browser sessions end, their tokens count for nothing
+    Disable {
+        /// Their id or e-mail address
+        person: String,
+    },
+    /// Let somebody in again
+    Enable {
+        /// Their id or e-mail address
+        person: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

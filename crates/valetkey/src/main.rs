@@ -9,6 +9,7 @@ mod logging;
 mod output;
 mod repo_argument;
 mod settings;
+mod sign_in;
 mod signals;
 mod token_input;
 mod upkeep;

@@ -15,6 +15,8 @@ use valetkey_providers::AllowListError;
 use valetkey_seal::Secret;
 use valetkey_store::{DatabaseUrl, DatabaseUrlError};
 
+use crate::sign_in::{OidcTable, ProxyTable};
+
 /// What a session's agent is when nobody says otherwise.
 const DEFAULT_AGENT: &str = "claude -p {task}";
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -62,6 +64,8 @@ pub(crate) struct Layer {
     pub(crate) agent_env: Option<String>,
     #[serde(default, rename = "provider_app")]
     pub(crate) provider_apps: Vec<AppEntry>,
+    pub(crate) oidc: Option<OidcTable>,
+    pub(crate) trusted_proxy: Option<ProxyTable>,
 }
 
 /// An application that the administrator registered with a provider, as the file has it.
@@ -92,6 +96,8 @@ pub(crate) struct Settings {
     pub(crate) agent: Vec<String>,
     pub(crate) agent_env: Vec<String>,
     pub(crate) provider_apps: Vec<AppEntry>,
+    pub(crate) oidc: Option<OidcTable>,
+    pub(crate) trusted_proxy: Option<ProxyTable>,
 }
 
 /// What is wrong with the settings, and where. Never holds the value of a secret one.
@@ -126,6 +132,10 @@ pub(crate) enum SettingsError {
     AppSecret { app: String },
     #[error("`provider_app`: {app} is there twice; a provider's instance has one app")]
     AppTwice { app: String },
+    #[error("`oidc`: {0}")]
+    Oidc(String),
+    #[error("`trusted_proxy`: {0}")]
+    TrustedProxy(String),
     #[error("`agent_env` must be names of variables, separated by commas; VALETKEY_… are never passed on")]
     AgentEnv,
 }
@@ -159,6 +169,8 @@ impl Settings {
         };
         let outbound_allow = layer.outbound_allow.unwrap_or_default();
         valetkey_providers::AddressPolicy::new(listen.ip().is_loopback(), &outbound_allow)?;
+        layer.oidc.as_ref().map_or(Ok(()), OidcTable::check).map_err(SettingsError::Oidc)?;
+        layer.trusted_proxy.as_ref().map_or(Ok(()), ProxyTable::check).map_err(SettingsError::TrustedProxy)?;
         Ok(Self {
             listen,
             public_url: layer.public_url.map(|url| check_public_url(&url)).transpose()?,
@@ -170,6 +182,8 @@ impl Settings {
             agent: words(layer.agent.as_deref().unwrap_or(DEFAULT_AGENT)).ok_or(SettingsError::Agent)?,
             agent_env: names(layer.agent_env.as_deref().unwrap_or_default()).ok_or(SettingsError::AgentEnv)?,
             provider_apps: check_apps(layer.provider_apps)?,
+            oidc: layer.oidc,
+            trusted_proxy: layer.trusted_proxy,
             data_dir,
         })
     }
@@ -215,8 +229,10 @@ impl Layer {
             outbound_allow: self.outbound_allow.or(lower.outbound_allow),
             agent: self.agent.or(lower.agent),
             agent_env: self.agent_env.or(lower.agent_env),
-            // Only a file has them.
+            // Only a file has these.
             provider_apps: lower.provider_apps,
+            oidc: lower.oidc,
+            trusted_proxy: lower.trusted_proxy,
         }
     }
 
@@ -239,7 +255,7 @@ impl Layer {
             outbound_allow: text("VALETKEY_OUTBOUND_ALLOW")?,
             agent: text("VALETKEY_AGENT")?,
             agent_env: text("VALETKEY_AGENT_ENV")?,
-            provider_apps: Vec::new(),
+            ..Self::default()
         })
     }
 
@@ -257,6 +273,8 @@ impl Layer {
         let app = |app: AppEntry| AppEntry { client_secret_file: settled(app.client_secret_file), ..app };
         Ok(Self {
             provider_apps: layer.provider_apps.into_iter().map(app).collect(),
+            oidc: layer.oidc.map(|table| table.settled(folder)),
+            trusted_proxy: layer.trusted_proxy.map(|table| table.settled(folder)),
             data_dir: settled(layer.data_dir),
             master_key_file: settled(layer.master_key_file),
             extra_ca_file: settled(layer.extra_ca_file),

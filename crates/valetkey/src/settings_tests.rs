@@ -118,3 +118,33 @@ fn what_is_wrong_with_a_provider_app_is_said_without_its_secret() {
         assert!(!format!("{error}{error:?}").contains("super-secret"), "{error:?}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_the_ways_to_sign_in_is_said_without_secrets() {
+    let oidc = "[oidc]\nissuer = 'https://id.example.com'\nclient_id = 'valetkey'\n";
+    let proxy = "[trusted_proxy]\nsecret_env = 'PROXY_SECRET'\nuser_header = 'X-Forwarded-User'\n";
+    let settings = with_file(&format!("{oidc}\n{proxy}"), &[]).unwrap();
+    assert!(settings.oidc.is_some() && settings.trusted_proxy.is_some());
+    for (table, more, wanted) in [
+        (oidc, "client_secret = 'super-secret-value'", "client_secret"),
+        (oidc, "client_secret_file = 'a'\nclient_secret_env = 'B'", "give one of"),
+        (oidc, "scopes = ['profile']", "openid"),
+        (oidc, "scopes = ['openid profile']", "one scope an entry"),
+        (oidc, "allowed_domains = ['anna@example.com']", "allowed_domains"),
+        (oidc, "admin_emails = ['anna']", "admin_emails"),
+        (oidc, "admins = ['anna']", "admins"),
+        ("[oidc]\nissuer = 'http://id.example.com'\nclient_id = 'x'\n", "", "https://"),
+        ("[oidc]\nissuer = 'https://id.example.com'\n", "", "client_id"),
+        ("[oidc]\nissuer = 'https://id.example.com'\nclient_id = ' '\n", "", "client_id"),
+        (proxy, "secret = 'super-secret-value'", "secret"),
+        (proxy, "secret_file = 'a'", "give one of"),
+        (proxy, "email_header = 'Cookie'", "email_header"),
+        (proxy, "groups_header = 'a b'", "groups_header"),
+        ("[trusted_proxy]\nuser_header = 'X-Forwarded-User'\n", "", "give one of"),
+        ("[trusted_proxy]\nsecret_env = 'A'\n", "", "user_header"),
+    ] {
+        let error = with_file(&format!("{table}{more}"), &[]).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{more}: {error}");
+        assert!(!format!("{error}{error:?}").contains("super-secret"), "{error:?}");
+    }
+}

@@ -10,13 +10,15 @@ use url::Url;
 use valetkey_integrations::{AppFacts, AppSecrets, FixedApps, Integrations, NewApp};
 use valetkey_model::{Clock, Entropy, Problem, ProblemCode, sentence};
 use valetkey_providers::{AddressPolicy, Http, HttpConfig, ProxySettings};
-use valetkey_seal::{KeyFile, Sealer, Secret, SystemEntropy, TokenHash};
+use valetkey_seal::{KeyFile, Sealer, SystemEntropy, TokenHash};
 use valetkey_server::{App, AppConfig};
 use valetkey_sessions::{Engine, EngineConfig};
 use valetkey_store::Store;
-use zeroize::Zeroizing;
 
-use crate::settings::{AppEntry, Settings};
+use crate::{
+    settings::{AppEntry, Settings},
+    sign_in::{self, read_secret},
+};
 
 /// How many sessions one process runs at once; others wait.
 const SESSIONS_AT_ONCE: usize = 8;
@@ -114,6 +116,12 @@ impl House {
         Ok(Self { foundation, engine, app })
     }
 
+    /// The same, with the ways to sign in that the settings name. For the server alone: other commands need no secret of it.
+    pub(crate) fn with_sign_in(self) -> Result<Self, Problem> {
+        let sign_in = sign_in::read(&self.foundation.settings)?;
+        Ok(Self { app: self.app.with_sign_in(sign_in), ..self })
+    }
+
     /// Stops the sessions that this process runs, waiting for them no longer than `patience`, and lets go of the database.
     pub(crate) async fn close(&self, patience: Duration) {
         self.engine.shut_down(patience).await;
@@ -130,6 +138,12 @@ fn entropy() -> Arc<dyn Entropy> {
 /// The one outbound client, as the settings allow it.
 pub(crate) fn outbound(settings: &Settings) -> Result<Http, Problem> {
     client(settings, AddressPolicy::new(settings.listen.ip().is_loopback(), &settings.outbound_allow))
+}
+
+/// The outbound client for what an administrator set: it may reach this host too.
+pub(crate) fn outbound_to(settings: &Settings, host: &str) -> Result<Http, Problem> {
+    let allowed = format!("{},{host}", settings.outbound_allow);
+    client(settings, AddressPolicy::new(settings.listen.ip().is_loopback(), &allowed))
 }
 
 /// A client for the one server that the person named, wherever it is.
@@ -156,24 +170,13 @@ fn fixed_app(entry: &AppEntry) -> Result<NewApp, Problem> {
         let detail = format!("The client secret of the provider app for {} {why}.", entry.name());
         Problem::new(ProblemCode::InvalidInput, detail).remedy("See [[provider_app]] in the settings file.")
     };
-    let secret = match (&entry.client_secret_file, &entry.client_secret_env) {
-        (Some(file), _) => {
-            Some(fs::read_to_string(file).map_err(|e| refused(format!("can't be read from {}: {e}", file.display())))?)
-        }
-        (None, Some(variable)) => {
-            Some(std::env::var(variable).map_err(|_| refused(format!("is not in the variable {variable}")))?)
-        }
-        (None, None) => None,
-    };
-    let secret = secret.map(Zeroizing::new).map(|secret| secret.trim().to_owned());
-    if secret.as_ref().is_some_and(String::is_empty) {
-        return Err(refused("is empty".to_owned()));
-    }
+    let secret =
+        read_secret(entry.client_secret_file.as_deref(), entry.client_secret_env.as_deref()).map_err(refused)?;
     Ok(NewApp {
         provider: entry.provider,
         instance_url: entry.instance.clone(),
         client_id: entry.client_id.clone(),
-        secrets: AppSecrets { client_secret: secret.map(Secret::new), ..AppSecrets::default() },
+        secrets: AppSecrets { client_secret: secret, ..AppSecrets::default() },
         facts: AppFacts::default(),
     })
 }

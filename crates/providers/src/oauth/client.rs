@@ -31,13 +31,26 @@ impl<'a> OAuthClient<'a> {
     /// # Errors
     /// What the provider refuses, or why it could not be asked.
     pub async fn exchange(&self, code: &Secret<String>, verifier: &Secret<String>) -> Result<Tokens, OAuthError> {
+        self.tokens(&self.redeem(code, verifier).await?, Step::Code)
+    }
+
+    /// The same where the provider also signs a token that says who agreed (OpenID Connect).
+    pub(crate) async fn exchange_for_id_token(
+        &self,
+        code: &Secret<String>,
+        verifier: &Secret<String>,
+    ) -> Result<(Tokens, Option<Secret<String>>), OAuthError> {
+        let reply = self.redeem(code, verifier).await?;
+        Ok((self.tokens(&reply, Step::Code)?, reply.text("id_token").map(Secret::from)))
+    }
+
+    async fn redeem(&self, code: &Secret<String>, verifier: &Secret<String>) -> Result<Reply, OAuthError> {
         let fields = Fields::new().plain("grant_type", "authorization_code").secret("code", code);
         let mut fields = fields.plain("redirect_uri", self.app.redirect_uri);
         if self.profile.pkce == PkceUse::S256 {
             fields = fields.secret("code_verifier", verifier);
         }
-        let reply = self.post(&self.profile.token_url, self.app, fields).await?;
-        self.tokens(&reply, Step::Code)
+        self.post(&self.profile.token_url, self.app, fields).await
     }
 
     /// Gets new tokens. Where the provider gives no new refresh token the old one is returned again.

@@ -13,6 +13,11 @@ impl State {
         Self(mint("", entropy))
     }
 
+    /// One that its caller keeps, and compares when it comes back.
+    pub fn of(value: Secret<String>) -> Self {
+        Self(value)
+    }
+
     /// What is stored to recognise it when it comes back.
     pub fn hash(&self) -> TokenHash {
         TokenHash::of_secret(&self.0)

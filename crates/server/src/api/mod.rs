@@ -2,8 +2,10 @@
 
 pub(crate) mod integration_events;
 pub(crate) mod integrations;
+pub(crate) mod me;
 pub(crate) mod oauth;
 pub(crate) mod paging;
+pub(crate) mod people;
 pub(crate) mod projects;
 pub(crate) mod provider_apps;
 pub(crate) mod providers;

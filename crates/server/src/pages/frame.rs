@@ -93,6 +93,11 @@ fn sentence(did: &str) -> Option<&'static str> {
         "app-removed" => "Removed. Nobody can connect by it any more.",
         "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
         "signed-out" => "You are signed out.",
+        "signed-out-everywhere" => "You are signed out in every browser.",
+        "person-disabled" => "Disabled. Their browser sessions have ended, and their tokens count for nothing.",
+        "person-enabled" => "Enabled. They can sign in again, and their tokens count.",
+        "appointed" => "Made an administrator.",
+        "dismissed" => "No administrator any more.",
         _ => return None,
     })
 }

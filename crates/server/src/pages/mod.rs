@@ -19,6 +19,7 @@ mod words;
 
 pub(crate) use assets::STYLES;
 pub(crate) use error::for_people;
+pub(crate) use sign_in::way_in;
 
 use crate::route::Row;
 

@@ -63,7 +63,7 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 26] = templates![
+const SOURCES: [(&str, &str); 29] = templates![
     "app.html",
     "app_remove.html",
     "apps.html",
@@ -82,6 +82,9 @@ const SOURCES: [(&str, &str); 26] = templates![
     "overview.html",
     "overview_alone.html",
     "parts.html",
+    "people.html",
+    "person.html",
+    "profile.html",
     "rename.html",
     "session.html",
     "sessions.html",

@@ -27,7 +27,8 @@ async fn whatever_is_not_public_asks_for_a_sign_in() {
     for route in guarded {
         let reply = server.anonymous().send(route.method.clone(), &address(route.path), None, "").await;
         if route.page {
-            assert_eq!((reply.status, reply.header("location")), (StatusCode::SEE_OTHER, "/sign-in"), "{route:?}");
+            let way_in = reply.header("location").split('?').next();
+            assert_eq!((reply.status, way_in), (StatusCode::SEE_OTHER, Some("/sign-in")), "{route:?}");
         } else {
             assert_eq!(reply.header("www-authenticate"), "Bearer", "{route:?}");
             reply.refused(401, "unauthenticated");

@@ -67,8 +67,13 @@ impl Browser {
 
     /// Opens a page of a provider's, where the twin decides for the person; the answer is where it sends the browser.
     pub(crate) async fn consent(&self, server: &TestServer, forge: &ForgeBed, page: &str) -> String {
+        self.visit(server, forge.twin.url(), page).await
+    }
+
+    /// The same at any twin.
+    pub(crate) async fn visit(&self, server: &TestServer, origin: &str, page: &str) -> String {
         let request = Request::get(page).body(UpstreamBody::from(Vec::new())).unwrap();
-        let instance = forge.twin.url().parse().unwrap();
+        let instance = origin.parse().unwrap();
         let answer = server.bed.http.stream(&instance, request).await.unwrap();
         assert!(answer.status().is_redirection(), "{answer:?}");
         answer.headers()[header::LOCATION].to_str().unwrap().to_owned()
@@ -85,6 +90,16 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
+    }
+
+    /// The value of what it keeps under a name.
+    pub(crate) fn cookie(&self, name: &str) -> &str {
+        &self.cookies[name]
+    }
+
+    /// Keeps a value, whoever it is from.
+    pub(crate) fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
     }
 
     /// The names of what it keeps.

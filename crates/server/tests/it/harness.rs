@@ -15,7 +15,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use valetkey_model::{Clock as _, Limits, TokenId};
 use valetkey_seal::{SystemEntropy, TokenHash};
-use valetkey_server::{App, AppConfig, router};
+use valetkey_server::{App, AppConfig, SignIn, router};
 use valetkey_sessions::{Engine, EngineConfig};
 use valetkey_store::{TokenRecord, UserRecord};
 use valetkey_testbed::{ForgeBed, Testbed};
@@ -62,6 +62,12 @@ impl TestServer {
         let app = App::new(config, store, integrations, engine.clone(), clock, entropy);
         let router = router(app.clone());
         Self { bed, app, router, engine, answers: Arc::default() }
+    }
+
+    /// The same server, where people come in by an identity provider too.
+    pub(crate) fn with_sign_in(self, sign_in: SignIn) -> Self {
+        let app = self.app.with_sign_in(sign_in);
+        Self { router: router(app.clone()), app, ..self }
     }
 
     /// Somebody without any credential.

@@ -108,7 +108,8 @@ fn told(route: &RouteSummary, who: Who, thing: Thing) -> Outcome {
 
 /// What came of it. Refusals of a handler that has let somebody in are none of rights.
 fn seen(route: &RouteSummary, reply: &Reply) -> Outcome {
-    let to_sign_in = reply.status == StatusCode::SEE_OTHER && reply.header("location") == "/sign-in";
+    let way_in = |address: &str| address == "/sign-in" || address.starts_with("/sign-in?return_to=");
+    let to_sign_in = reply.status == StatusCode::SEE_OTHER && way_in(reply.header("location"));
     match reply.status.as_u16() {
         _ if to_sign_in => Outcome::SignInFirst,
         401 if route.permission != Permission::Public && reply.body.contains("Sign in, or send") => {

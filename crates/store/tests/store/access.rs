@@ -1,6 +1,6 @@
 //! Who may come in: API tokens, sign-in links, browser sessions, and the first start.
 
-use crate::support::{at, store, token, user};
+use crate::support::{at, store, token, user, web_session};
 use valetkey_model::UserId;
 use valetkey_store::StoreError;
 
@@ -55,8 +55,8 @@ async fn a_sign_in_link_ends() {
 #[tokio::test]
 async fn a_browser_session_lasts_until_its_end_or_until_deleted() {
     let (_database, store) = store().await;
-    store.insert_web_session("cookie", &UserId::admin(), at(100)).await.unwrap();
-    store.insert_web_session("other", &user("other"), at(200)).await.unwrap();
+    store.insert_web_session(&web_session("cookie", "admin", at(100))).await.unwrap();
+    store.insert_web_session(&web_session("other", "other", at(200))).await.unwrap();
     store.insert_sign_in_link("link", at(100)).await.unwrap();
     assert_eq!(store.web_session("cookie", at(99)).await.unwrap(), Some(UserId::admin()));
     assert_eq!(store.web_session("cookie", at(100)).await.unwrap(), None);

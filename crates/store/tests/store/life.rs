@@ -1,6 +1,6 @@
 //! The events in the life of an integration, and what is forgotten in time.
 
-use crate::support::{Counter, at, connected, store, user};
+use crate::support::{Counter, at, connected, store, user, web_session};
 use serde_json::json;
 use valetkey_model::{Actor, Integration, IntegrationEventId, UserId};
 use valetkey_store::{IntegrationEvent, RemovalMode, StoreError};
@@ -59,8 +59,8 @@ async fn a_purge_takes_what_is_past_and_nothing_else_however_much_it_is() {
     for second in 0..1_100 {
         store.append_integration_event(&event(&it, second)).await.unwrap();
     }
-    store.insert_web_session("past", &UserId::admin(), at(100)).await.unwrap();
-    store.insert_web_session("present", &UserId::admin(), at(101)).await.unwrap();
+    store.insert_web_session(&web_session("past", "admin", at(100))).await.unwrap();
+    store.insert_web_session(&web_session("present", "admin", at(101))).await.unwrap();
     store.insert_sign_in_link("past", at(100)).await.unwrap();
     assert_eq!(store.purge(at(100), at(1_049)).await.unwrap(), 1_050 + 2);
     let left = store.integration_events_page(&Actor::admin(), None, None, 100).await.unwrap();

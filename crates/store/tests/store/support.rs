@@ -13,7 +13,7 @@ use valetkey_model::{
     GrantedRepository, Integration, IntegrationId, Limits, OwnerScope, Phase, ProjectName, ProviderKind, PushPolicy,
     RepositorySpec, Session, SessionId, SessionSpec, TokenId, UserId,
 };
-use valetkey_store::{DatabaseUrl, Store, TokenRecord};
+use valetkey_store::{DatabaseUrl, SignInWay, Store, TokenRecord, WebSession};
 
 static COUNTER: AtomicU64 = AtomicU64::new(1);
 
@@ -186,4 +186,9 @@ pub(crate) fn token(name: &str, owner: &str) -> TokenRecord {
         expires_at: None,
         last_used_at: None,
     }
+}
+
+pub(crate) fn web_session(hash: &str, owner: &str, expires_at: Timestamp) -> WebSession {
+    let (hash, owner) = (hash.to_owned(), user(owner));
+    WebSession { hash, owner, way: Some(SignInWay::Token), begun_at: Some(at(1)), expires_at }
 }

@@ -16,6 +16,7 @@ mod google;
 mod jira_cloud;
 mod jira_data_center;
 mod oauth;
+mod openid;
 mod pages;
 mod services;
 mod slack;

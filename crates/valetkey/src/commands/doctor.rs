@@ -51,6 +51,21 @@ impl Finding {
     }
 }
 
+/// Whether people could sign in by what `[oidc]` names.
+async fn identity_provider(settings: &Settings) -> Option<Finding> {
+    const CHECK: &str = "sign-in";
+    let table = settings.oidc.as_ref()?;
+    let asked = async {
+        let provider = table.identity_provider(settings)?;
+        provider.party.check(wiring::now()).await?;
+        Ok::<_, Problem>(provider.party.issuer().to_string())
+    };
+    Some(match asked.await {
+        Ok(issuer) => Finding::ok(CHECK, format!("{issuer} is an OpenID provider")),
+        Err(problem) => Finding::fail(CHECK, problem.detail, problem.remediation.unwrap_or_default()),
+    })
+}
+
 /// Runs all checks; the exit code is 1 if one fails.
 pub(crate) async fn doctor(context: &Context) -> Result<u8, Problem> {
     context.only_here("doctor")?;
@@ -64,6 +79,7 @@ pub(crate) async fn doctor(context: &Context) -> Result<u8, Problem> {
         port(&settings),
         agent(&settings),
     ];
+    findings.extend(identity_provider(&settings).await);
     let stored = stored(&settings, &findings).await;
     findings.splice(3..3, stored);
 

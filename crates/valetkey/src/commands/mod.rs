@@ -9,6 +9,7 @@ mod git_credential;
 mod integration_view;
 mod integrations;
 mod keys;
+mod people;
 mod projects;
 mod run;
 mod serve;
@@ -35,6 +36,7 @@ pub(crate) async fn dispatch(context: Context, command: Command) -> Result<u8, P
         Command::Run(args) => return run::run(&context, args).await,
         Command::Sessions { command } => sessions::sessions(&context, command).await,
         Command::Projects { command } => projects::projects(&context, command).await,
+        Command::People { command } => people::people(&context, command).await,
         Command::Tokens { command } => tokens::tokens(&context, command).await,
         Command::GitCredential(args) => git_credential::answer(&context, &args).await,
         Command::Keys { command } => keys::keys(&context, &command).await,

@@ -27,7 +27,7 @@ pub(crate) async fn serve(context: &Context, args: ServeArgs) -> Result<(), Prob
     let foundation = Foundation::lay(settings).await?;
     foundation.fix_apps().await?;
     let first = foundation.store.first_start(wiring::now()).await?;
-    let house = House::build(foundation, address).await?;
+    let house = House::build(foundation, address).await?.with_sign_in()?;
 
     let public_url = house.foundation.settings.public_url(address);
     if !address.ip().is_loopback() {

@@ -1,11 +1,13 @@
 //! The program as people run it: spawned, against forges that behave as the real ones document.
 
+mod browser;
 mod canary;
 mod commands;
 mod connect;
 mod consent;
 mod git_credential;
 mod real_gitea;
+mod real_identity_provider;
 mod run;
 mod server;
 mod settings_file;

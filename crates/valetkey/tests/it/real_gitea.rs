@@ -1,21 +1,15 @@
 //! The program against a real Gitea. `cargo xtask peers` builds one, starts it, and says in a file what is on it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    env, fs,
-};
+use std::{collections::BTreeSet, env, fs};
 
-use reqwest::{
-    Client, RequestBuilder, Response, StatusCode,
-    header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE},
-    redirect::Policy,
-};
+use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 use valetkey_twins::Forge;
 
 use crate::{
+    browser::{Browser, client, place},
     server::Server,
     support::{EDITS, Person, Said},
 };
@@ -99,61 +93,12 @@ struct Application {
     client_secret: String,
 }
 
-/// As much of a browser as forms need: it keeps cookies, and says where a form was.
-struct Browser {
-    client: Client,
-    cookies: BTreeMap<String, String>,
-}
-
-impl Browser {
-    fn new() -> Self {
-        Self { client: client(), cookies: BTreeMap::new() }
-    }
-
-    async fn get(&mut self, url: &str) -> Response {
-        self.send(self.client.get(url)).await
-    }
-
-    async fn submit<F: serde::Serialize + ?Sized>(&mut self, url: &str, form: &F) -> Response {
-        self.send(self.client.post(url).header(ORIGIN, origin(url)).form(form)).await
-    }
-
-    async fn post_json(&mut self, url: &str, body: &Value) -> Response {
-        self.send(self.client.post(url).header(ORIGIN, origin(url)).json(body)).await
-    }
-
-    async fn send(&mut self, request: RequestBuilder) -> Response {
-        let kept: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let answer = request.header(COOKIE, kept.join("; ")).send().await.unwrap();
-        for cookie in answer.headers().get_all(SET_COOKIE) {
-            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
-            self.cookies.insert(name.to_owned(), value.to_owned());
-        }
-        answer
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "it calls what is under test, and Gitea on this machine")]
-fn client() -> Client {
-    Client::builder().redirect(Policy::none()).no_proxy().build().unwrap()
-}
-
-fn origin(url: &str) -> String {
-    Url::parse(url).unwrap().origin().ascii_serialization()
-}
-
 async fn document(request: RequestBuilder) -> Value {
     let answer = request.send().await.unwrap();
     let status = answer.status();
     let text = answer.text().await.unwrap();
     assert!(status.is_success(), "{status}: {text}");
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("no JSON ({e}): {text}"))
-}
-
-/// Where an answer leads, if anywhere.
-fn place(answer: &Response) -> Option<Url> {
-    let to = answer.headers().get(LOCATION)?.to_str().ok()?;
-    answer.url().join(to).ok()
 }
 
 fn parameter(url: &Url, name: &str) -> Option<String> {

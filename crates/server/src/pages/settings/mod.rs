@@ -1,8 +1,11 @@
-//! What an administrator sets up: the applications that stand for Valetkey when people consent at a provider.
+//! Everybody's own profile, and what an administrator sets up: people, and the applications that stand for Valetkey when
+//! they consent at a provider.
 
 mod github;
 mod list;
+mod people;
 mod places;
+mod profile;
 mod register;
 mod remove;
 
@@ -16,7 +19,12 @@ use crate::{App, auth::Caller, route::Row};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = vec![
-        Row::get("/settings", async || Redirect::to("/settings/apps")).page(),
+        Row::get("/settings", async || Redirect::to("/settings/profile")).page(),
+        Row::get("/settings/profile", profile::show).page(),
+        Row::post("/settings/profile/sign-out-everywhere", profile::sign_out_everywhere).page(),
+        Row::get("/settings/people", people::show).administrator().page(),
+        Row::get("/settings/people/{id}", people::show_one).administrator().page(),
+        Row::post("/settings/people/{id}", people::change).administrator().page(),
         Row::get("/settings/apps", list::show).administrator().page(),
         Row::get("/settings/apps/{provider}", register::show).administrator().page(),
         Row::post("/settings/apps/{provider}", register::register).administrator().page(),
@@ -67,8 +75,15 @@ fn frame(app: &App, caller: &Caller, title: impl Into<String>) -> Frame {
 
 #[cfg(test)]
 pub(super) fn samples() -> Vec<(&'static str, String)> {
-    [list::tests::samples(), register::tests::samples(), remove::tests::samples(), github::tests::samples()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        profile::tests::samples(),
+        people::tests::samples(),
+        list::tests::samples(),
+        register::tests::samples(),
+        remove::tests::samples(),
+        github::tests::samples(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,15 +1,42 @@
 //! Browser sessions: how one begins and ends. The pages around it are in [`pages`](crate::pages).
 //!
+//! Besides by one-time links and API tokens people come in by an identity provider: through OpenID Connect
+//! ([`identity_provider`]), which begins a browser session, or behind a reverse proxy that has asked it ([`proxy`]), which
+//! needs none.
+//!
 //! A session is a random value in a cookie; the store knows its hash and its end, so that signing out ends it on the
 //! server too. One-time links are made by [`App::sign_in_link`] and used up by [`with_link`], which only a POST may call:
 //! programs that fetch links to preview them must not use one up.
 
+mod attempt;
+mod identity_provider;
+mod local_path;
+mod proxy;
+
 use http::{HeaderMap, HeaderValue, header};
 use jiff::SignedDuration;
-use valetkey_model::{Problem, ProblemCode, UserId};
+use valetkey_model::{Limits, Problem, ProblemCode, UserId};
 use valetkey_seal::{TokenHash, mint};
+use valetkey_store::{SignInWay, WebSession};
 
 use crate::{App, auth};
+
+pub use identity_provider::IdentityProvider;
+pub(crate) use identity_provider::{
+    Arrival, Departure, begin as begin_at_identity_provider, finish as finish_at_identity_provider,
+};
+pub(crate) use local_path::LocalPath;
+pub use proxy::TrustedProxy;
+pub(crate) use proxy::person_behind;
+
+/// By what people come in, besides one-time links and API tokens.
+#[derive(Debug, Default)]
+pub struct SignIn {
+    /// An OpenID provider.
+    pub identity_provider: Option<IdentityProvider>,
+    /// A reverse proxy that says who sends a request.
+    pub proxy: Option<TrustedProxy>,
+}
 
 const COOKIE: &str = "valetkey_session";
 const SESSION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -35,7 +62,7 @@ impl App {
 /// `unauthenticated` for a link that is unknown, used or too old.
 pub(crate) async fn with_link(app: &App, token: &str) -> Result<HeaderValue, Problem> {
     if app.store.consume_sign_in_link(TokenHash::of(token).as_str(), app.now()).await? {
-        return begin(app, &UserId::admin()).await;
+        return begin(app, &UserId::admin(), SignInWay::Link).await;
     }
     Err(Problem::new(ProblemCode::Unauthenticated, "This sign-in link was used already, or is too old.")
         .remedy("Sign in with an API token, or start the server again for a new link."))
@@ -44,10 +71,17 @@ pub(crate) async fn with_link(app: &App, token: &str) -> Result<HeaderValue, Pro
 /// Begins a browser session for the owner of an API token; the value is for a `Set-Cookie` header.
 ///
 /// # Errors
-/// `unauthenticated` for a token that is unknown or has ended.
+/// `unauthenticated` for a token that is unknown or has ended, or that may do less than its owner.
 pub(crate) async fn with_token(app: &App, token: &str) -> Result<HeaderValue, Problem> {
     let caller = auth::by_token(app, token.trim()).await?;
-    begin(app, &caller.actor.user).await
+    if caller.actor.limits() != &Limits::default() {
+        return Err(Problem::new(
+            ProblemCode::Unauthenticated,
+            "This token may do less than its owner; a browser session would not.",
+        )
+        .remedy("Sign in with a token for all projects that may write."));
+    }
+    begin(app, &caller.actor.user, SignInWay::Token).await
 }
 
 /// Ends the browser session of a request, if it has one; the value is for a `Set-Cookie` header.
@@ -59,7 +93,22 @@ pub(crate) async fn end(app: &App, headers: &HeaderMap) -> Result<HeaderValue, P
         app.store.delete_web_session(TokenHash::of(value).as_str()).await?;
         app.ended_credentials.send_replace(());
     }
-    Ok(set_cookie(app, "", 0))
+    Ok(drop_cookie(app))
+}
+
+/// Has a browser drop its session's cookie.
+pub(crate) fn drop_cookie(app: &App) -> HeaderValue {
+    set_cookie(app, "", 0)
+}
+
+/// Ends all of somebody's browser sessions; returns how many there were.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn end_all(app: &App, user: &UserId) -> Result<u64, Problem> {
+    let ended = app.store.delete_web_sessions_of(user).await?;
+    app.ended_credentials.send_replace(());
+    Ok(ended)
 }
 
 /// The value of a request's session cookie.
@@ -74,11 +123,18 @@ pub(crate) fn cookie_named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a
 }
 
 #[expect(clippy::disallowed_methods, reason = "the browser is told the session that was just made for it")]
-async fn begin(app: &App, user: &UserId) -> Result<HeaderValue, Problem> {
+async fn begin(app: &App, user: &UserId, way: SignInWay) -> Result<HeaderValue, Problem> {
     let token = mint("", &*app.entropy);
     let now = app.now();
     app.store.purge_sign_ins(now).await?;
-    app.store.insert_web_session(TokenHash::of_secret(&token).as_str(), user, now + SESSION).await?;
+    let session = WebSession {
+        hash: TokenHash::of_secret(&token).as_str().to_owned(),
+        owner: user.clone(),
+        way: Some(way),
+        begun_at: Some(now),
+        expires_at: now + SESSION,
+    };
+    app.store.insert_web_session(&session).await?;
     Ok(set_cookie(app, token.expose(), SESSION.as_secs()))
 }
 
