@@ -25,6 +25,7 @@ pub(crate) fn operations() -> Vec<Row> {
         api::repositories::rows(),
         api::sessions::rows(),
         api::tokens::rows(),
+        api::webhooks::rows(),
         acp::gitlab::rows(),
         acp::github::rows(),
         acp::google::rows(),

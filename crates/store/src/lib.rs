@@ -33,6 +33,8 @@ mod sqlite;
 mod store;
 mod token;
 mod user;
+mod webhook;
+mod webhook_delivery;
 
 pub use census::Census;
 pub use check::{CheckRecord, Finding, Recorded};
@@ -50,3 +52,5 @@ pub use session::SessionFilter;
 pub use store::Store;
 pub use token::TokenRecord;
 pub use user::UserRecord;
+pub use webhook::{Webhook, WebhookChange};
+pub use webhook_delivery::{Afterwards, AttemptRecord, Delivery, NewDelivery};

@@ -21,3 +21,4 @@ mod session_credentials;
 mod sessions;
 mod sign_in;
 mod tokens;
+mod webhooks;

@@ -14,3 +14,4 @@ mod sessions;
 mod sqlite;
 mod support;
 mod upgrade;
+mod webhooks;
