@@ -9,6 +9,7 @@ mod peers;
 mod postgres;
 mod prism;
 mod running;
+mod webhooks;
 
 use std::{
     env,
@@ -27,8 +28,8 @@ cargo xtask COMMAND
   ci              fmt, clippy, cargo-deny, test, peers: what must pass before anything lands
   bench           the table of ratios in docs/benchmarks.md, measured anew
   peers           our twins against clients and servers that others wrote: the vendors' and the community's clients, a
-                  certified authorization server and OpenID provider, GitHub's own description of its API, a real Gitea,
-                  which is built once, where Go is installed
+                  certified authorization server and OpenID provider, GitHub's own description of its API, a receiver of
+                  webhooks, a real Gitea, which is built once, where Go is installed
   gitea           only the program against a real Gitea
   browser         only the web pages in a browser
   fuzz [SECONDS]  every fuzz target for so long (default 60); needs the nightly toolchain and cargo-fuzz
@@ -81,6 +82,7 @@ fn ci() -> Result<()> {
 fn peers() -> Result<()> {
     certified::run()?;
     prism::run()?;
+    webhooks::run()?;
     peers::run()
 }
 

@@ -9,20 +9,21 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// The layer of each crate: it may depend on lower ones only.
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("valetkey-model", 0),
     ("valetkey-seal", 1),
     ("valetkey-redact", 0),
     ("valetkey-store", 2),
     ("valetkey-providers", 2),
     ("valetkey-git", 2),
-    ("valetkey-integrations", 3),
-    ("valetkey-gateway", 4),
-    ("valetkey-testbed", 4),
-    ("valetkey-sessions", 5),
-    ("valetkey-server", 6),
+    ("valetkey-webhooks", 3),
+    ("valetkey-integrations", 4),
+    ("valetkey-gateway", 5),
+    ("valetkey-testbed", 5),
+    ("valetkey-sessions", 6),
+    ("valetkey-server", 7),
     ("valetkey-twins", 0),
-    ("valetkey", 7),
+    ("valetkey", 8),
 ];
 
 fn root() -> PathBuf {

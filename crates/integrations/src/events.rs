@@ -5,9 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{
     Actor, Alias, CheckOutcome, Integration, IntegrationEventId, IntegrationId, Level, OwnerScope, Problem,
-    ProblemCode, ProviderKind, Status,
+    ProblemCode, ProviderKind, Status, WebhookEvent,
 };
 use valetkey_store as store;
+use valetkey_webhooks::IntegrationNotice;
 
 use crate::Integrations;
 
@@ -152,8 +153,10 @@ impl Integrations {
         page.into_iter().map(read).collect()
     }
 
-    /// Notes that something happened. It has happened whether it is noted or not, so a failure is only logged.
+    /// Notes that something happened, and tells a project's webhooks of what they may know. It has happened whether it is
+    /// noted or not, so a failure is only logged.
     pub(crate) async fn note(&self, of: &Integration, what: Happening) {
+        self.tell(of, &what).await;
         let at = self.clock.now();
         let kind = what.kind().to_owned();
         let subject = Subject { provider: of.provider, alias: of.alias.clone(), account: of.account.username.clone() };
@@ -172,6 +175,22 @@ impl Integrations {
         if let Err(error) = self.store.append_integration_event(&event).await {
             tracing::warn!(integration = %of.id, kind = event.kind, %error, "an event could not be noted");
         }
+    }
+
+    /// What is one person's own is nobody else's business.
+    async fn tell(&self, of: &Integration, what: &Happening) {
+        let OwnerScope::Project(project) = &of.scope else { return };
+        let (event, reason, ends_at) = match what {
+            Happening::Expiring { ends_at } => (WebhookEvent::IntegrationExpiring, None, Some(*ends_at)),
+            Happening::StatusChanged { to: Status::Disconnected, reason, .. } => {
+                (WebhookEvent::IntegrationDisconnected, reason.as_deref(), None)
+            }
+            Happening::Disconnected { .. } => {
+                (WebhookEvent::IntegrationDisconnected, Some("Somebody disconnected it."), None)
+            }
+            _ => return,
+        };
+        self.webhooks.tell(project, event, &IntegrationNotice::new(of, reason, ends_at)).await;
     }
 }
 

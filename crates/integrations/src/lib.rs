@@ -37,6 +37,7 @@ use valetkey_model::{Clock, Entropy};
 use valetkey_providers::Http;
 use valetkey_seal::Sealer;
 use valetkey_store::Store;
+use valetkey_webhooks::Webhooks;
 
 pub use apps::{AppFacts, AppSecrets, NewApp, RegisteredApp};
 pub use check::TokenCheck;
@@ -66,6 +67,7 @@ pub struct Integrations {
     turns: refresh::Turns,
     made: Arc<installations::Made>,
     tally: Arc<tally::Tally>,
+    webhooks: Webhooks,
 }
 
 impl Integrations {
@@ -78,7 +80,13 @@ impl Integrations {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let (turns, made, tally) = (refresh::Turns::new(), Arc::default(), Arc::default());
-        Self { store, sealer, http, clock, entropy, turns, made, tally }
+        let webhooks = Webhooks::new(store.clone(), sealer.clone(), http.clone(), clock.clone(), entropy.clone());
+        Self { store, sealer, http, clock, entropy, turns, made, tally, webhooks }
+    }
+
+    /// The notification webhooks, whose secrets are sealed under the same master keys and rotated with them.
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.webhooks
     }
 }
 

@@ -1,15 +1,16 @@
 use std::fmt;
 
-use valetkey_model::{IntegrationId, Problem};
+use valetkey_model::{IntegrationId, Problem, WebhookId};
 use valetkey_seal::{Identity, Sealed};
 use valetkey_store::{ProviderAppKey, StoreError, StoredCredential};
+use valetkey_webhooks::secret_identity;
 
 use crate::{Integrations, apps::app_identity, connect::identity, credential::seal_problem};
 
 /// What a rotation of the master key did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationReport {
-    /// Credentials now under the new key; those of registered applications are among them.
+    /// Credentials now under the new key; those of registered applications and the secrets of webhooks are among them.
     pub rewrapped: usize,
 }
 
@@ -18,6 +19,7 @@ pub struct RotationReport {
 pub(crate) enum Keeper {
     Integration(IntegrationId),
     App(ProviderAppKey),
+    Webhook(WebhookId),
 }
 
 impl fmt::Display for Keeper {
@@ -25,6 +27,7 @@ impl fmt::Display for Keeper {
         match self {
             Self::Integration(id) => id.fmt(f),
             Self::App(key) => key.fmt(f),
+            Self::Webhook(id) => write!(f, "webhook {id}"),
         }
     }
 }
@@ -35,6 +38,7 @@ impl Keeper {
         match self {
             Self::Integration(id) => identity(id, generation),
             Self::App(key) => app_identity(key, generation),
+            Self::Webhook(id) => secret_identity(id, generation),
         }
     }
 }
@@ -61,22 +65,25 @@ impl Integrations {
     }
 
     /// Some of everything that is sealed, from what comes after `after`: the integrations' credentials, then the registered
-    /// applications' secrets. Empty at the end.
+    /// applications' secrets, then those of webhooks. Empty at the end.
     pub(crate) async fn sealed_page(&self, after: Option<&Keeper>) -> Result<Vec<(Keeper, StoredCredential)>, Problem> {
         const LIMIT: u32 = 100;
-        let app = match after {
-            Some(Keeper::App(key)) => Some(key),
-            None | Some(Keeper::Integration(_)) => {
-                let id = if let Some(Keeper::Integration(id)) = after { Some(id) } else { None };
-                let page = self.store.credentials_page(LIMIT, id).await?;
-                if !page.is_empty() {
-                    return Ok(page.into_iter().map(|(id, stored)| (Keeper::Integration(id), stored)).collect());
-                }
-                None
+        if matches!(after, None | Some(Keeper::Integration(_))) {
+            let id = if let Some(Keeper::Integration(id)) = after { Some(id) } else { None };
+            let page = self.store.credentials_page(LIMIT, id).await?;
+            if !page.is_empty() {
+                return Ok(kept_by(Keeper::Integration, page));
             }
-        };
-        let page = self.store.provider_app_credentials_page(LIMIT, app).await?;
-        Ok(page.into_iter().map(|(key, stored)| (Keeper::App(key), stored)).collect())
+        }
+        if !matches!(after, Some(Keeper::Webhook(_))) {
+            let key = if let Some(Keeper::App(key)) = after { Some(key) } else { None };
+            let page = self.store.provider_app_credentials_page(LIMIT, key).await?;
+            if !page.is_empty() {
+                return Ok(kept_by(Keeper::App, page));
+            }
+        }
+        let id = if let Some(Keeper::Webhook(id)) = after { Some(id) } else { None };
+        Ok(kept_by(Keeper::Webhook, self.store.webhook_secrets_page(LIMIT, id).await?))
     }
 
     /// Puts one credential under the newest key. One that was replaced meanwhile is looked at again.
@@ -92,6 +99,7 @@ impl Integrations {
             let current = match keeper {
                 Keeper::Integration(id) => self.store.credential(id).await?,
                 Keeper::App(key) => self.store.provider_app_credential(key).await?,
+                Keeper::Webhook(id) => self.store.webhook_secret(id).await?,
             };
             let Some(current) = current else { return Ok(false) };
             stored = current;
@@ -109,6 +117,11 @@ impl Integrations {
         match keeper {
             Keeper::Integration(id) => self.store.rewrap_credential(id, generation, old, new).await,
             Keeper::App(key) => self.store.rewrap_provider_app(key, generation, old, new).await,
+            Keeper::Webhook(id) => self.store.rewrap_webhook(id, generation, old, new).await,
         }
     }
+}
+
+fn kept_by<T>(keeper: fn(T) -> Keeper, page: Vec<(T, StoredCredential)>) -> Vec<(Keeper, StoredCredential)> {
+    page.into_iter().map(|(id, stored)| (keeper(id), stored)).collect()
 }

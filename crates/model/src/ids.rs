@@ -123,6 +123,14 @@ id!(
     /// Identifies an event in the life of an [`Integration`](crate::Integration).
     IntegrationEventId, "event id"
 );
+id!(
+    /// Identifies a notification webhook of a project.
+    WebhookId, "webhook id"
+);
+id!(
+    /// Identifies a notification to one webhook: what its receiver knows as `webhook-id`.
+    WebhookDeliveryId, "delivery id"
+);
 
 /// A person. Those who signed in by an identity provider have a UUID; the built-in administrator is [`UserId::admin`].
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -22,6 +22,7 @@ mod push_policy;
 mod repo_url;
 mod resolve;
 mod session;
+mod webhook;
 
 pub use actor::{Actor, Limits, Projects, Role};
 pub use branch::{BranchName, BranchNameError};
@@ -31,7 +32,7 @@ pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};
 pub use ids::{
     Alias, EngineId, GrantId, IntegrationEventId, IntegrationId, IntegrationRef, NameError, OAuthAttemptId,
-    ProjectName, SessionId, TokenId, UserId, is_deceptive,
+    ProjectName, SessionId, TokenId, UserId, WebhookDeliveryId, WebhookId, is_deceptive,
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{
@@ -47,3 +48,4 @@ pub use session::{
     EventBody, LogStream, Phase, PhaseError, PhaseTimes, RepositoryRun, RepositorySpec, Session, SessionEvent,
     SessionSpec, Step, StepOutcome,
 };
+pub use webhook::{DeliveryState, WebhookEvent, WebhookUrl, WebhookUrlError};

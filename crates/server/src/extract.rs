@@ -31,6 +31,10 @@ pub(crate) struct Id<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct Ids<A, B>(pub(crate) A, pub(crate) B);
 
+/// The three parts of the path that vary.
+#[derive(Debug)]
+pub(crate) struct Trio<A, B, C>(pub(crate) A, pub(crate) B, pub(crate) C);
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
@@ -84,6 +88,16 @@ impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Ids<A, B> {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         let Path((first, second)) = path.map_err(|_| nothing_there())?;
         Ok(Self(named(&first)?, named(&second)?))
+    }
+}
+
+impl<S: Send + Sync, A: FromStr, B: FromStr, C: FromStr> FromRequestParts<S> for Trio<A, B, C> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let path = Path::<(String, String, String)>::from_request_parts(parts, state).await;
+        let Path((first, second, third)) = path.map_err(|_| nothing_there())?;
+        Ok(Self(named(&first)?, named(&second)?, named(&third)?))
     }
 }
 

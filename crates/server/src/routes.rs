@@ -27,6 +27,7 @@ pub(crate) fn operations() -> Vec<Row> {
         api::tokens::rows(),
         api::me::rows(),
         api::people::rows(),
+        api::webhooks::rows(),
         acp::gitlab::rows(),
         acp::github::rows(),
         acp::google::rows(),

@@ -24,6 +24,7 @@ use valetkey_providers::Http;
 use valetkey_redact::Redactor;
 use valetkey_seal::Secret;
 use valetkey_store::{SessionFilter, Store, StoreError};
+use valetkey_webhooks::SessionNotice;
 
 use crate::{
     NewSession,
@@ -420,6 +421,21 @@ impl Parts {
         Ok(())
     }
 
+    /// Records the end of a session, with the notifications that tell of it. `task` is its task with all secrets hidden.
+    pub(crate) async fn record_end(
+        &self,
+        session: &Session,
+        before: Phase,
+        task: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let webhooks = self.integrations.webhooks();
+        let notice = SessionNotice::new(session, task, self.config.session_url(&session.id));
+        let notifications = webhooks.of_session(&notice).await;
+        self.store.update_session_and_tell(session, before, &notifications).await?;
+        webhooks.wake();
+        Ok(())
+    }
+
     async fn end_lost(&self, id: &SessionId, why: &str) -> Result<(), Problem> {
         let Some(mut session) = self.store.session(id).await? else { return Ok(()) };
         let (before, now) = (session.phase, self.clock.now());
@@ -430,7 +446,8 @@ impl Parts {
             .remedy("Start it again; what it had done is kept in its workspace.");
         session.message = Some(problem.detail.clone());
         session.failure = Some(problem);
-        match self.store.update_session(&session, before).await {
+        // Which secrets its task may hold is not known any more, so nothing of it is told.
+        match self.record_end(&session, before, None).await {
             // Another process found it first.
             Err(StoreError::Stale(_)) => return Ok(()),
             other => other?,

@@ -38,7 +38,8 @@ impl Run {
             .map_err(|e| Problem::new(ProblemCode::Internal, e.to_string()))?;
         self.event(EventBody::Phase { phase }).await?;
         self.log.flush().await?;
-        self.parts.store.update_session(&self.session, before).await?;
+        let task = self.redactor.redact(&self.session.spec.task);
+        self.parts.record_end(&self.session, before, Some(&task)).await?;
         self.parts.changed.send_modify(|n| *n = n.wrapping_add(1));
         Ok(())
     }

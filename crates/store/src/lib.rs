@@ -34,6 +34,8 @@ mod sqlite;
 mod store;
 mod token;
 mod user;
+mod webhook;
+mod webhook_delivery;
 
 pub use census::Census;
 pub use check::{CheckRecord, Finding, Recorded};
@@ -53,3 +55,5 @@ pub use sign_in::{SignInWay, WebSession};
 pub use store::Store;
 pub use token::TokenRecord;
 pub use user::UserRecord;
+pub use webhook::{Webhook, WebhookChange};
+pub use webhook_delivery::{Afterwards, AttemptRecord, Delivery, NewDelivery};

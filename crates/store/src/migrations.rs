@@ -8,18 +8,19 @@ use sqlx::{
 use crate::{Store, StoreError, store::Dialect};
 
 /// Forward only. The checksum of each is stored with it: a released one never changes.
-const ALL: [(i64, &str, &str); 5] = [
+const ALL: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../migrations/0001_first_tables.sql")),
     (2, "lives of credentials", include_str!("../migrations/0002_lives_of_credentials.sql")),
     (3, "lists by owner and project", include_str!("../migrations/0003_lists_by_owner_and_project.sql")),
     (4, "people and projects", include_str!("../migrations/0004_people_and_projects.sql")),
     (5, "sign in", include_str!("../migrations/0005_sign_in.sql")),
+    (6, "webhooks", include_str!("../migrations/0006_webhooks.sql")),
 ];
 
 /// Brings the tables up to date.
 pub(crate) async fn run(store: &Store) -> Result<(), StoreError> {
     let migrator =
-        Migrator::with_migrations(ALL.map(|(version, name, sql)| migration(store, version, name, sql)).into());
+        Migrator::with_migrations(ALL.iter().map(|(version, name, sql)| migration(store, *version, name, sql)).collect());
     if is_done(store, &migrator).await? {
         return Ok(());
     }

@@ -27,6 +27,14 @@ impl Store {
             + self.purge_table("web_sessions", "hash", "expires_at", now).await?)
     }
 
+    /// Forgets the notifications that were delivered or given up before then; returns how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn purge_deliveries(&self, finished_before: Timestamp) -> Result<u64, StoreError> {
+        self.purge_table("webhook_deliveries", "id", "finished_at", finished_before).await
+    }
+
     async fn purge_table(
         &self,
         table: &'static str,

@@ -7,10 +7,11 @@ use valetkey_model::{
 };
 
 use crate::{
-    Store, StoreError,
+    NewDelivery, Store, StoreError,
     conditions::{Conditions, like},
     record::{AFTER_ALL_IDS, Record, millis, to_json},
     removal::end_grant,
+    webhook_delivery,
 };
 
 /// Which sessions [`Store::sessions_page`] returns.
@@ -120,6 +121,19 @@ impl Store {
     /// # Errors
     /// `Stale` when it is in another phase, or deleted.
     pub async fn update_session(&self, session: &Session, expected: Phase) -> Result<(), StoreError> {
+        self.update_session_and_tell(session, expected, &[]).await
+    }
+
+    /// As [`update_session`](Self::update_session), with the notifications that tell of it in the same transaction.
+    ///
+    /// # Errors
+    /// As [`update_session`](Self::update_session).
+    pub async fn update_session_and_tell(
+        &self,
+        session: &Session,
+        expected: Phase,
+        notifications: &[NewDelivery],
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let done =
             sqlx::query("UPDATE sessions SET phase = $3, finished = $4, details = $5 WHERE id = $1 AND phase = $2")
@@ -134,6 +148,7 @@ impl Store {
             return Err(StoreError::Stale("session"));
         }
         let erased = if session.phase.is_final() { end_grant(&mut tx, &session.id).await? } else { Vec::new() };
+        webhook_delivery::insert(&mut tx, notifications).await?;
         tx.commit().await?;
         if !erased.is_empty() {
             self.scrub().await?;

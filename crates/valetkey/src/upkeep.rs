@@ -19,6 +19,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(60 * 60);
 /// For how long events of integrations are kept.
 const EVENTS_LAST: SignedDuration = SignedDuration::from_hours(90 * 24);
 
+/// For how long the log of a webhook's notifications is kept.
+const DELIVERIES_LAST: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// The task that does it.
 pub(crate) struct Upkeep(AbortHandle);
 
@@ -70,7 +73,8 @@ async fn check(foundation: &Foundation) -> Result<Duration, Problem> {
 }
 
 async fn purge(foundation: &Foundation, now: Timestamp) -> Result<(), Problem> {
-    let forgotten = foundation.store.purge(now, now - EVENTS_LAST).await?;
+    let forgotten = foundation.store.purge(now, now - EVENTS_LAST).await?
+        + foundation.store.purge_deliveries(now - DELIVERIES_LAST).await?;
     if forgotten > 0 {
         tracing::debug!(forgotten, "forgot what is past");
     }

@@ -26,6 +26,9 @@ const SESSIONS_AT_ONCE: usize = 8;
 /// How long renewals of access tokens that are under way get in the end: one call and the storing of its answer.
 const RENEWALS_END_WITHIN: Duration = Duration::from_secs(35);
 
+/// How long the last notifications get in the end. What is left is sent by the next process.
+const NOTIFICATIONS_END_WITHIN: Duration = Duration::from_secs(5);
+
 /// The machine's clock, to the millisecond: that is what the store keeps, and an answer must not change once it is read back.
 #[derive(Debug)]
 struct SystemClock;
@@ -112,6 +115,7 @@ impl House {
             admin_token: settings.admin_token.as_ref().map(TokenHash::of_secret),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
+        integrations.webhooks().start();
         let app = App::new(config, store.clone(), integrations.clone(), engine.clone(), clock, entropy());
         Ok(Self { foundation, engine, app })
     }
@@ -127,6 +131,7 @@ impl House {
         self.engine.shut_down(patience).await;
         // A renewal that is cut off may cost a person a new consent.
         let _ = timeout(RENEWALS_END_WITHIN, self.foundation.integrations.finish_refreshes()).await;
+        self.foundation.integrations.webhooks().finish(NOTIFICATIONS_END_WITHIN).await;
         self.foundation.store.close().await;
     }
 }

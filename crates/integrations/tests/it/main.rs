@@ -7,6 +7,7 @@ mod life;
 mod master_key;
 mod refresh;
 mod services;
+mod webhooks;
 
 use jiff::SignedDuration;
 use valetkey_integrations::Connect;

@@ -269,6 +269,16 @@ impl Http {
         Ok(http::Response::from(response).map(|body| watch.download(body)).into())
     }
 
+    /// Whether this client would call an instance, as far as its spelling says: what a name resolves to is judged when it is
+    /// called.
+    ///
+    /// # Errors
+    /// [`CallError::AddressRefused`].
+    pub fn check_spelling(&self, instance: &InstanceUrl) -> Result<(), CallError> {
+        let url = Url::parse(&instance.to_string()).expect("an instance URL is a URL");
+        self.guard(&url).map(drop)
+    }
+
     /// Checks the host of a URL as far as its spelling says, and gives its name for error texts.
     fn guard(&self, url: &Url) -> Result<String, CallError> {
         let host = url.host_str().unwrap_or_default().to_owned();

@@ -13,5 +13,6 @@ pub(crate) mod repositories;
 mod secret;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
+pub(crate) mod webhooks;
 
 pub(crate) use secret::token_schema;

@@ -26,6 +26,7 @@ pub(crate) enum Section {
     Home,
     Integrations,
     Sessions,
+    Projects,
     Settings,
 }
 
@@ -92,6 +93,13 @@ fn sentence(did: &str) -> Option<&'static str> {
         }
         "app-removed" => "Removed. Nobody can connect by it any more.",
         "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
+        "webhook-changed" => "Saved.",
+        "webhook-enabled" => "Enabled. It is told of what happens from now on.",
+        "webhook-disabled" => "Disabled. Nothing is sent to it.",
+        "webhook-tested" => "The test was sent, and the receiver took it.",
+        "webhook-refused" => "The test was sent, but the receiver did not take it. The first entry below says why.",
+        "webhook-deleted" => "Deleted, with its signing secret and its log.",
+        "redelivering" => "It is sent again now, with the same id. What comes of it is shown below.",
         "signed-out" => "You are signed out.",
         "signed-out-everywhere" => "You are signed out in every browser.",
         "person-disabled" => "Disabled. Their browser sessions have ended, and their tokens count for nothing.",

@@ -15,6 +15,7 @@ mod render;
 mod sessions;
 mod settings;
 mod sign_in;
+mod webhooks;
 mod words;
 
 pub(crate) use assets::STYLES;
@@ -25,8 +26,16 @@ use crate::route::Row;
 
 /// The routes of the pages and their assets.
 pub(crate) fn rows() -> Vec<Row> {
-    [assets::rows(), home::rows(), sign_in::rows(), integrations::rows(), settings::rows(), sessions::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assets::rows(),
+        home::rows(),
+        sign_in::rows(),
+        integrations::rows(),
+        settings::rows(),
+        sessions::rows(),
+        webhooks::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -63,7 +63,7 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 29] = templates![
+const SOURCES: &[(&str, &str)] = &templates![
     "app.html",
     "app_remove.html",
     "apps.html",
@@ -93,6 +93,12 @@ const SOURCES: [(&str, &str); 29] = templates![
     "stop.html",
     "token.html",
     "usage.html",
+    "webhook.html",
+    "webhook_delete.html",
+    "webhook_edit.html",
+    "webhook_rotate.html",
+    "webhook_secret.html",
+    "webhooks.html",
 ];
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -139,7 +145,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{error, home, integrations, sessions, settings, sign_in};
+    use crate::pages::{error, home, integrations, sessions, settings, sign_in, webhooks};
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -154,6 +160,7 @@ pub(crate) mod tests {
             integrations::samples(),
             settings::samples(),
             sessions::samples(),
+            webhooks::samples(),
         ]
         .into_iter()
         .flatten()

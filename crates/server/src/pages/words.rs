@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use valetkey_model::{InstallationState, Phase, Status, Step};
+use valetkey_model::{DeliveryState, InstallationState, Phase, Status, Step};
 
 /// A moment as people read it; programs and screen readers get the exact form too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +23,11 @@ impl Moment {
     /// A moment by its date.
     pub(crate) fn day(at: Timestamp) -> Self {
         Self::new(at, day(at))
+    }
+
+    /// A moment by its date and time of day.
+    pub(crate) fn minute(at: Timestamp) -> Self {
+        Self::new(at, at.strftime("%Y-%m-%d %H:%M UTC").to_string())
     }
 
     fn new(at: Timestamp, words: String) -> Self {
@@ -114,6 +119,23 @@ impl Badge {
     /// The state in a word.
     pub(crate) fn word(&self) -> &'static str {
         self.word
+    }
+
+    /// Whether something is on.
+    pub(crate) fn enabled(enabled: bool) -> Self {
+        let (word, tone) = if enabled { ("Enabled", Tone::Good) } else { ("Disabled", Tone::Idle) };
+        Self { word, tone }
+    }
+}
+
+impl From<DeliveryState> for Badge {
+    fn from(state: DeliveryState) -> Self {
+        let (word, tone) = match state {
+            DeliveryState::Pending => ("Waiting", Tone::Live),
+            DeliveryState::Delivered => ("Delivered", Tone::Good),
+            DeliveryState::Failed => ("Failed", Tone::Bad),
+        };
+        Self { word, tone }
     }
 }
 

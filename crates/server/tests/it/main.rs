@@ -24,3 +24,4 @@ mod sessions;
 mod sign_in;
 mod tokens;
 mod trusted_proxy;
+mod webhooks;

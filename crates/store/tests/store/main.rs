@@ -15,3 +15,4 @@ mod sessions;
 mod sqlite;
 mod support;
 mod upgrade;
+mod webhooks;
