@@ -8,6 +8,7 @@
 //! then do) and [`PushPolicy`] (what it may push).
 
 mod actor;
+mod assistant;
 mod branch;
 mod contents;
 mod entropy;
@@ -23,13 +24,14 @@ mod resolve;
 mod session;
 
 pub use actor::{Actor, Limits, Projects, Role};
+pub use assistant::{Assistant, Pin, Slot, SlotState, SlotStatus, StartedFrom, Tools};
 pub use branch::{BranchName, BranchNameError};
 pub use contents::{ContentsError, FilePath, Place, Revision};
 pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};
 pub use ids::{
-    Alias, EngineId, GrantId, IntegrationEventId, IntegrationId, IntegrationRef, NameError, OAuthAttemptId,
-    ProjectName, SessionId, TokenId, UserId, is_deceptive,
+    Alias, AssistantId, AssistantName, AssistantRef, EngineId, GrantId, IntegrationEventId, IntegrationId,
+    IntegrationRef, NameError, OAuthAttemptId, ProjectName, SessionId, TokenId, UserId, is_deceptive,
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{

@@ -7,6 +7,7 @@
 //! [`Store`] is the handle; its methods are in the module of the noun that they are about. Several processes may use one
 //! database at once. Moments are passed in and kept to the millisecond.
 
+mod assistant;
 mod census;
 mod check;
 mod conditions;
@@ -34,6 +35,7 @@ mod store;
 mod token;
 mod user;
 
+pub use assistant::AssistantFilter;
 pub use census::Census;
 pub use check::{CheckRecord, Finding, Recorded};
 pub use credential::{Reconnection, StoredCredential};

@@ -63,10 +63,14 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 26] = templates![
+const SOURCES: [(&str, &str); 30] = templates![
     "app.html",
     "app_remove.html",
     "apps.html",
+    "assistant.html",
+    "assistant_delete.html",
+    "assistant_project.html",
+    "assistants.html",
     "card.html",
     "connect.html",
     "device.html",
@@ -136,7 +140,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{error, home, integrations, sessions, settings, sign_in};
+    use crate::pages::{assistants, error, home, integrations, sessions, settings, sign_in};
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -149,6 +153,7 @@ pub(crate) mod tests {
             home::tests::samples(),
             sign_in::tests::samples(),
             integrations::samples(),
+            assistants::samples(),
             settings::samples(),
             sessions::samples(),
         ]
