@@ -116,6 +116,10 @@ id!(
 );
 
 id!(
+    /// Identifies an [`Assistant`](crate::Assistant).
+    AssistantId, "assistant id"
+);
+id!(
     /// Identifies an authorization that a person was asked to give at a provider.
     OAuthAttemptId, "authorization id"
 );
@@ -186,37 +190,50 @@ impl FromStr for ProjectName {
 }
 text_type!(ProjectName);
 
-/// The name a person gives an integration. Compared ignoring case; at most 100 characters, all visible.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Alias(String);
+macro_rules! folded_name {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
 
-impl Alias {
-    /// The form in which two aliases are compared.
-    pub fn folded(&self) -> String {
-        self.0.to_lowercase()
-    }
-}
-
-impl PartialEq for Alias {
-    fn eq(&self, other: &Self) -> bool {
-        self.folded() == other.folded()
-    }
-}
-impl Eq for Alias {}
-
-impl FromStr for Alias {
-    type Err = NameError;
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        let text = text.trim();
-        visible("alias", text, 100)?;
-        if uuid::Uuid::try_parse(text).is_ok() {
-            return Err(NameError { what: "alias", why: "must not look like an id" });
+        impl $name {
+            /// The form in which two are compared.
+            pub fn folded(&self) -> String {
+                self.0.to_lowercase()
+            }
         }
-        Ok(Self(text.to_owned()))
-    }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.folded() == other.folded()
+            }
+        }
+        impl Eq for $name {}
+
+        impl FromStr for $name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                let text = text.trim();
+                visible($what, text, 100)?;
+                if uuid::Uuid::try_parse(text).is_ok() {
+                    return Err(NameError { what: $what, why: "must not look like an id" });
+                }
+                Ok(Self(text.to_owned()))
+            }
+        }
+        text_type!($name);
+    };
 }
-text_type!(Alias);
+
+folded_name!(
+    /// The name a person gives an integration. Compared ignoring case; at most 100 characters, all visible.
+    Alias, "alias"
+);
+folded_name!(
+    /// The name of an [`Assistant`](crate::Assistant). Compared ignoring case; at most 100 characters, all visible.
+    AssistantName, "name"
+);
 
 /// How a person names an integration: by its id or by its alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -243,6 +260,35 @@ impl fmt::Display for IntegrationRef {
         match self {
             Self::Id(id) => id.fmt(f),
             Self::Alias(alias) => alias.fmt(f),
+        }
+    }
+}
+
+/// How a person names an assistant: by its id or by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AssistantRef {
+    /// By id.
+    Id(AssistantId),
+    /// By name, ignoring case.
+    Name(AssistantName),
+}
+
+impl FromStr for AssistantRef {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match text.parse() {
+            Ok(id) => Ok(Self::Id(id)),
+            Err(_) => text.parse().map(Self::Name),
+        }
+    }
+}
+
+impl fmt::Display for AssistantRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => name.fmt(f),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! then do) and [`PushPolicy`] (what it may push).
 
 mod actor;
+mod assistant;
 mod branch;
 mod claims;
 mod contents;
@@ -25,14 +26,16 @@ mod session;
 mod webhook;
 
 pub use actor::{Actor, Limits, Projects, Role};
+pub use assistant::{Assistant, Pin, Slot, SlotState, SlotStatus, StartedFrom, Tools};
 pub use branch::{BranchName, BranchNameError};
 pub use claims::{Admission, Claims};
 pub use contents::{ContentsError, FilePath, Place, Revision};
 pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};
 pub use ids::{
-    Alias, EngineId, GrantId, IntegrationEventId, IntegrationId, IntegrationRef, NameError, OAuthAttemptId,
-    ProjectName, SessionId, TokenId, UserId, WebhookDeliveryId, WebhookId, is_deceptive,
+    Alias, AssistantId, AssistantName, AssistantRef, EngineId, GrantId, IntegrationEventId, IntegrationId,
+    IntegrationRef, NameError, OAuthAttemptId, ProjectName, SessionId, TokenId, UserId, WebhookDeliveryId, WebhookId,
+    is_deceptive,
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{

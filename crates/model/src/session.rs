@@ -1,11 +1,12 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BranchName, IntegrationId, IntegrationRef, ObjectId, Problem, ProjectName, ProviderKind, RepoUrl, SessionId, UserId,
+    BranchName, IntegrationId, IntegrationRef, ObjectId, Problem, ProjectName, ProviderKind, RepoUrl, SessionId,
+    StartedFrom, Tools, UserId,
 };
 
 /// What somebody asks a session to do.
@@ -16,14 +17,29 @@ pub struct SessionSpec {
     pub task: String,
     /// The repositories to work on; at least one.
     pub repositories: Vec<RepositorySpec>,
-    /// The agent's program and arguments; an argument `{task}` stands for the task.
+    /// The agent's program and arguments, in which `{task}` and `{instructions}` stand for what they name.
     pub agent: Vec<String>,
+    /// The assistant that it was started from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<StartedFrom>,
     /// How long the agent may run, in seconds.
     pub timeout_seconds: u64,
     /// Whether to open a pull (merge) request for what was pushed.
     pub pull_request: bool,
     /// Whether the workspace stays after a session that succeeded.
     pub keep_workspace: bool,
+}
+
+impl SessionSpec {
+    /// What the session may use.
+    pub fn tools(&self) -> Cow<'_, Tools> {
+        self.assistant.as_ref().map_or_else(|| Cow::Owned(Tools::default()), |from| Cow::Borrowed(&from.tools))
+    }
+
+    /// What the agent is told besides the task; empty without an assistant.
+    pub fn instructions(&self) -> &str {
+        self.assistant.as_ref().map_or("", |from| &from.instructions)
+    }
 }
 
 /// One repository of a [`SessionSpec`].

@@ -25,6 +25,8 @@ pub enum Permission {
     Integration(Right),
     /// Whoever has this right to the session that the path names.
     Session(Right),
+    /// Whoever has this right to the assistant that the path names.
+    Assistant(Right),
     /// Nobody but the person whose thing the path names.
     Owner,
     /// A session's processes, with the session's own token. The handler decides what they may have.
@@ -130,6 +132,11 @@ impl Row {
         Self::new(Method::POST, path, handler)
     }
 
+    /// `PUT path`.
+    pub(crate) fn put<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::PUT, path, handler)
+    }
+
     /// `PATCH path`.
     pub(crate) fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
         Self::new(Method::PATCH, path, handler)
@@ -162,6 +169,12 @@ impl Row {
     /// Needs this right to the session of the path.
     pub(crate) fn session(mut self, right: Right) -> Self {
         self.permission = Permission::Session(right);
+        self
+    }
+
+    /// Needs this right to the assistant of the path.
+    pub(crate) fn assistant(mut self, right: Right) -> Self {
+        self.permission = Permission::Assistant(right);
         self
     }
 

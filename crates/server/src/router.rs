@@ -12,7 +12,7 @@ use axum::{
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::time::timeout;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer};
-use valetkey_model::{Actor, IntegrationRef, Problem, ProblemCode, SessionId};
+use valetkey_model::{Actor, AssistantRef, IntegrationRef, Problem, ProblemCode, ProjectName, SessionId};
 
 use crate::{
     App,
@@ -117,6 +117,7 @@ async fn admitted(app: &App, permission: Permission, request: &mut Request) -> R
         Permission::Administrator => caller.actor.require_administrator()?,
         Permission::Integration(right) => may_reach_integration(app, &caller.actor, right, request).await?,
         Permission::Session(right) => may_reach_session(app, &caller.actor, right, request).await?,
+        Permission::Assistant(right) => may_reach_assistant(app, &caller.actor, right, request).await?,
         // What is one person's alone is looked up among theirs.
         Permission::User | Permission::Owner | Permission::Public | Permission::Lease => {}
     }
@@ -145,6 +146,18 @@ async fn may_reach_session(app: &App, by: &Actor, right: Right, request: &mut Re
     match right {
         Right::See => app.engine.session(by, &id).await,
         Right::Use | Right::Manage => app.engine.managed(by, &id).await,
+    }
+    .map(drop)
+}
+
+async fn may_reach_assistant(app: &App, by: &Actor, right: Right, request: &mut Request) -> Result<(), Problem> {
+    let none = || Problem::new(ProblemCode::NotFound, "There is no such project.");
+    let project: ProjectName = in_path(request, "project").await.ok_or_else(none)?;
+    let Some(which) = in_path::<AssistantRef>(request, "id").await else { return Ok(()) };
+    let assistants = app.engine.assistants();
+    match right {
+        Right::See => assistants.named(by, &project, &which).await,
+        Right::Use | Right::Manage => assistants.managed(by, &project, &which).await,
     }
     .map(drop)
 }

@@ -22,6 +22,7 @@ pub(crate) fn operations() -> Vec<Row> {
         api::integration_events::rows(),
         api::oauth::rows(),
         api::projects::rows(),
+        api::assistants::rows(),
         api::repositories::rows(),
         api::sessions::rows(),
         api::tokens::rows(),

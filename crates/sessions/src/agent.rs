@@ -14,7 +14,7 @@ use tokio::{
 };
 use valetkey_model::{LogStream, Problem, ProblemCode};
 
-use crate::{checkout::Workspace, environment, liveness, output::Output, preflight::Ready, run::Run};
+use crate::{checkout::Workspace, environment, liveness, output::Output, preflight::Ready, prompt::Prompt, run::Run};
 
 /// How long an agent that was asked to end (TERM) may take before it is ended (KILL).
 const GRACE: Duration = Duration::from_secs(10);
@@ -25,7 +25,9 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs the agent to its end, its time limit, or until somebody stops it.
 pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace<'_>) -> Result<(), Problem> {
-    let words = command_line(&run.session.spec.agent, &run.session.spec.task);
+    let spec = &run.session.spec;
+    let prompt = Prompt::new(&spec.agent, &spec.task, spec.instructions());
+    let words: Vec<String> = spec.agent.iter().map(|word| prompt.put_into(word)).collect();
     run.log(format!("Starting {} in {}", words[0], folder(workspace).display())).await?;
     // What led here is on disk before anything foreign runs.
     run.log.flush().await?;
@@ -53,11 +55,6 @@ pub(crate) async fn work(run: &mut Run, ready: &Ready, workspace: &Workspace<'_>
 
 async fn drained(readers: &mut JoinSet<()>) {
     while readers.join_next().await.is_some() {}
-}
-
-/// The program and its arguments; `{task}` stands for the task and stays inside its one argument.
-fn command_line(agent: &[String], task: &str) -> Vec<String> {
-    agent.iter().map(|word| word.replace("{task}", task)).collect()
 }
 
 /// The agent starts in its repository's folder, or in the workspace when there are several.
@@ -158,18 +155,4 @@ fn judge(status: ExitStatus) -> Result<(), Problem> {
     };
     Err(Problem::new(ProblemCode::AgentFailed, format!("The agent ended {how}."))
         .remedy("Its output is in the session's log; its work is kept in the workspace."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_task_is_one_argument_whatever_it_holds() {
-        let words = ["claude", "-p", "{task}", "--note=<{task}>"].map(str::to_owned);
-        assert_eq!(
-            command_line(&words, "a 'b' $(c)\n-d"),
-            ["claude", "-p", "a 'b' $(c)\n-d", "--note=<a 'b' $(c)\n-d>"]
-        );
-    }
 }

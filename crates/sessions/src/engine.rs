@@ -27,7 +27,7 @@ use valetkey_store::{SessionFilter, Store, StoreError};
 use valetkey_webhooks::SessionNotice;
 
 use crate::{
-    NewSession,
+    Assistants, NewSession,
     event_log::EventLog,
     events::{self, EventStream},
     liveness::{self, EngineLock},
@@ -91,6 +91,7 @@ pub(crate) struct Parts {
     pub(crate) config: EngineConfig,
     pub(crate) store: Store,
     pub(crate) integrations: Integrations,
+    pub(crate) assistants: Assistants,
     pub(crate) gateway: Gateway,
     pub(crate) git: Git,
     pub(crate) clock: Arc<dyn Clock>,
@@ -143,6 +144,7 @@ impl Engine {
             id,
             turns: Arc::new(Semaphore::new(config.at_once.max(1))),
             config,
+            assistants: Assistants::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy)),
             store,
             integrations,
             gateway,
@@ -161,10 +163,16 @@ impl Engine {
         Ok(Self { parts })
     }
 
+    /// The assistants that sessions start from.
+    pub fn assistants(&self) -> &Assistants {
+        &self.parts.assistants
+    }
+
     /// Takes a session on; it starts when its turn comes.
     ///
     /// # Errors
-    /// `invalid_input`; `not_found` for an unknown project; `forbidden` for somebody who is not a member of it.
+    /// `invalid_input`; `not_found` for an unknown project or assistant; `forbidden` for somebody who is not a member of
+    /// the project; `integration_unusable` or `integration_missing` where the assistant is pinned to what they can't use.
     pub async fn create(&self, by: &Actor, project: &ProjectName, new: NewSession) -> Result<Session, Problem> {
         let parts = &self.parts;
         if !parts.store.project_exists(project).await? {
@@ -173,7 +181,11 @@ impl Engine {
         by.require(Role::Member, project)?;
         let now = parts.clock.now();
         let id = SessionId::new(now, &*parts.entropy);
-        let spec = new.into_spec(&id, &parts.config.agent)?;
+        let assistant = match &new.assistant {
+            Some(which) => Some(parts.assistants.to_start(by, project, which).await?),
+            None => None,
+        };
+        let spec = new.into_spec(&id, &parts.config.agent, assistant)?;
         let session = Session::new(id, project.clone(), by.user.clone(), spec, now);
         let stop = Stop::default();
         // Before it is stored: a stored session of ours that is not known here is one that was lost.

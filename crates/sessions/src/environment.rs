@@ -43,6 +43,10 @@ pub(crate) fn of_agent(run: &Run, ready: &Ready) -> Vec<(OsString, OsString)> {
     let mut set = |name: &str, value: &str| environment.push((name.into(), value.into()));
 
     set("VALETKEY_TASK", &run.session.spec.task);
+    if let Some(assistant) = &run.session.spec.assistant {
+        set("VALETKEY_ASSISTANT", assistant.name.as_str());
+        set("VALETKEY_INSTRUCTIONS", &assistant.instructions);
+    }
     set("VALETKEY_SESSION_ID", run.session.id.as_str());
     set("VALETKEY_PROJECT", run.session.project.as_str());
     set("VALETKEY_SESSION_TOKEN", ready.lease.as_path_segment());

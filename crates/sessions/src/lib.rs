@@ -9,6 +9,7 @@
 
 mod agent;
 mod announce;
+mod assistants;
 mod checkout;
 mod engine;
 mod environment;
@@ -18,12 +19,15 @@ mod liveness;
 mod output;
 mod pipeline;
 mod preflight;
+mod prompt;
 mod publish;
 mod resolve;
 mod run;
+mod slots;
 mod spec;
 mod stop;
 
+pub use assistants::{Assistants, MissingTool, NewAssistant, NewSlot, Saved};
 pub use engine::{Engine, EngineConfig};
 pub use events::EventStream;
 pub use spec::{NewAgent, NewRepository, NewSession};

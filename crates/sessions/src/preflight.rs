@@ -99,13 +99,15 @@ async fn may_push(run: &Run, served: &Served) -> Result<Target, Problem> {
     Ok(Target { index, spec, integration, default_branch: access.default_branch })
 }
 
-/// Of the integrations that only the environment would get, those that work: a dead one must not stop the session.
+/// Of the integrations that only the environment would get, those that work: a dead one must not stop the session, unless
+/// the assistant is pinned to it.
 async fn usable(run: &Run, others: Vec<Integration>) -> Result<Vec<Integration>, Problem> {
     let mut usable = Vec::new();
     let checks = join_all(others.iter().map(|it| run.parts.integrations.check(it))).await;
     for (integration, check) in others.into_iter().zip(checks) {
         match check? {
             TokenCheck::Passed => usable.push(integration),
+            TokenCheck::Failed(problem) if run.session.spec.tools().pin(&integration.id) => return Err(problem),
             TokenCheck::Failed(problem) => {
                 let line = format!("'{}' is left out of the environment: {problem}", integration.alias);
                 run.log_at(integration.provider, line).await?;

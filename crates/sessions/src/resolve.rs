@@ -1,6 +1,8 @@
-use valetkey_model::{Actor, Integration, Problem, ProblemCode, ProviderKind, RepositorySpec, Role};
+use valetkey_model::{
+    Actor, Integration, IntegrationRef, Problem, ProblemCode, ProviderKind, RepositorySpec, Role, Slot,
+};
 
-use crate::run::Run;
+use crate::{run::Run, slots};
 
 /// Which integration serves what.
 pub(crate) struct Resolved {
@@ -26,18 +28,33 @@ pub(crate) async fn choose_integrations(run: &mut Run) -> Result<Resolved, Probl
     // What somebody may use is what they may use now, not when they asked for the session.
     let by = run.parts.integrations.actor(&run.session.owner).await?;
     by.require(Role::Member, &run.session.project)?;
+    let (store, tools) = (&run.parts.store, run.session.spec.tools());
+    let pinned = slots::pinned(store, &tools, &by, &run.session.project).await?;
     let mut repositories = Vec::new();
     for (index, spec) in run.session.spec.repositories.clone().into_iter().enumerate() {
-        let integration = choose(run, &by, index, &spec).await?;
+        let integration = choose(run, &by, &pinned, index, &spec).await?;
         repositories.push(Served { index, spec, integration });
     }
-    let others = choose_others(run, &by, &repositories).await?;
+    let others = choose_others(run, &by, &pinned, &repositories).await?;
     Ok(Resolved { repositories, others })
 }
 
-async fn choose(run: &mut Run, by: &Actor, index: usize, spec: &RepositorySpec) -> Result<Integration, Problem> {
-    let (instance, named) = (Some(spec.url.instance()), spec.integration.as_ref());
-    let resolved = run.parts.integrations.resolve(by, &run.session.project, None, instance, named).await?;
+async fn choose(
+    run: &mut Run,
+    by: &Actor,
+    pinned: &[Integration],
+    index: usize,
+    spec: &RepositorySpec,
+) -> Result<Integration, Problem> {
+    let instance = spec.url.instance();
+    let pin = slots::pinned_for(pinned, instance).filter(|_| spec.integration.is_none());
+    let named = pin.map(|pin| IntegrationRef::Id(pin.id.clone())).or_else(|| spec.integration.clone());
+    let found = run.parts.integrations.resolve(by, &run.session.project, None, Some(instance), named.as_ref()).await;
+    let mut resolved = found?;
+    run.session.spec.tools().admit(&resolved.integration)?;
+    if pin.is_some() {
+        resolved.reason = format!("'{}' is pinned by the assistant.", resolved.integration.alias);
+    }
     let record = &mut run.session.repositories[index];
     record.provider = Some(resolved.integration.provider);
     record.integration = Some(resolved.integration.id.clone());
@@ -47,15 +64,31 @@ async fn choose(run: &mut Run, by: &Actor, index: usize, spec: &RepositorySpec) 
     Ok(resolved.integration)
 }
 
-async fn choose_others(run: &Run, by: &Actor, repositories: &[Served]) -> Result<Vec<Integration>, Problem> {
+async fn choose_others(
+    run: &Run,
+    by: &Actor,
+    pinned: &[Integration],
+    repositories: &[Served],
+) -> Result<Vec<Integration>, Problem> {
+    let tools = run.session.spec.tools();
     let mut others = Vec::new();
     for provider in ProviderKind::ALL {
         if repositories.iter().any(|served| served.integration.provider == provider) {
             continue;
         }
+        match tools.slot(provider) {
+            Slot::Automatic => {}
+            Slot::None => continue,
+            Slot::Pinned(_) => {
+                others.extend(pinned.iter().find(|it| it.provider == provider).cloned());
+                continue;
+            }
+        }
         match run.parts.integrations.resolve(by, &run.session.project, Some(provider), None, None).await {
             Ok(resolved) => others.push(resolved.integration),
-            Err(problem) if problem.code == ProblemCode::IntegrationMissing => {}
+            Err(problem) if problem.code == ProblemCode::IntegrationMissing => {
+                slots::note_missing(run, provider).await?
+            }
             Err(problem) if problem.code == ProblemCode::IntegrationAmbiguous => {
                 let line = "several integrations are connected and none is marked default; the agent gets no token of this provider";
                 run.log_at(provider, line).await?;

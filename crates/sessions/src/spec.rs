@@ -1,8 +1,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{
-    BranchName, IntegrationRef, Problem, ProblemCode, RepoUrl, RepositorySpec, SessionId, SessionSpec,
+    Assistant, AssistantRef, BranchName, IntegrationRef, Problem, ProblemCode, RepoUrl, RepositorySpec, SessionId,
+    SessionSpec, StartedFrom,
 };
+
+use crate::prompt::Prompt;
 
 /// The body with which a session is asked for.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -12,7 +15,10 @@ pub struct NewSession {
     pub task: String,
     /// The repositories to work on.
     pub repositories: Vec<NewRepository>,
-    /// The agent to run; the server's own if none.
+    /// The assistant to start from, by id or name: one of the session's project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<AssistantRef>,
+    /// The agent to run; the assistant's if none, else the server's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<NewAgent>,
     /// How long the agent may run, in seconds; an hour if not given.
@@ -46,11 +52,12 @@ pub struct NewRepository {
     pub allow_force: bool,
 }
 
-/// The agent of a [`NewSession`].
+/// The agent of a [`NewSession`] or a [`NewAssistant`](crate::NewAssistant).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAgent {
-    /// Program and arguments; `{task}` in an argument stands for the task.
+    /// Program and arguments. `{task}` in an argument stands for the task; `{instructions}` for those of the assistant,
+    /// which otherwise come before the task.
     pub command: Vec<String>,
 }
 
@@ -63,11 +70,17 @@ const MAX_COMMAND: usize = 1 << 20;
 const MAX_REPOSITORIES: usize = 20;
 
 impl NewSession {
-    /// Checks what was asked and fills in what was left out.
+    /// Checks what was asked and fills in what was left out: from the assistant, which must be the one that was asked for,
+    /// then from the server's settings.
     ///
     /// # Errors
     /// `invalid_input`, with what to change.
-    pub(crate) fn into_spec(self, id: &SessionId, default_agent: &[String]) -> Result<SessionSpec, Problem> {
+    pub(crate) fn into_spec(
+        self,
+        id: &SessionId,
+        default_agent: &[String],
+        assistant: Option<Assistant>,
+    ) -> Result<SessionSpec, Problem> {
         let bad = |detail: &str| Err(Problem::new(ProblemCode::InvalidInput, detail));
         if self.task.trim().is_empty() {
             return bad("The task is empty. Say what the agent is to do.");
@@ -87,28 +100,26 @@ impl NewSession {
         if !(1..=MAX_TIMEOUT).contains(&timeout_seconds) {
             return bad("The timeout must be 1 second to 7 days.");
         }
-        let agent = self.agent.map_or_else(|| default_agent.to_vec(), |agent| agent.command);
+        let agent = self.agent.map(|agent| agent.command);
+        let agent = agent.or_else(|| assistant.as_ref()?.agent.clone()).unwrap_or_else(|| default_agent.to_vec());
         if agent.first().is_none_or(String::is_empty) || agent.iter().any(|word| word.contains('\0')) {
             return bad("The agent's command is empty or holds NUL. Give a program and its arguments.");
         }
-        if length_with_task(&agent, &self.task) > MAX_COMMAND {
+        let instructions = assistant.as_ref().map_or("", |assistant| &assistant.instructions);
+        let prompt = Prompt::new(&agent, &self.task, instructions);
+        if agent.iter().map(|word| prompt.length_in(word)).sum::<usize>() > MAX_COMMAND {
             return bad("The agent's command is longer than 1 MiB with the task put in. Use {task} once.");
         }
         Ok(SessionSpec {
             task: self.task,
             repositories: self.repositories.into_iter().map(|r| r.into_spec(id)).collect(),
             agent,
+            assistant: assistant.map(StartedFrom::from),
             timeout_seconds,
             pull_request: self.pull_request,
             keep_workspace: self.keep_workspace,
         })
     }
-}
-
-/// How long a command is once `{task}` is replaced in it; asked before anything of that length is made.
-fn length_with_task(agent: &[String], task: &str) -> usize {
-    let length = |word: &String| word.len() + word.matches("{task}").count() * task.len();
-    agent.iter().map(length).sum()
 }
 
 impl NewRepository {
@@ -139,7 +150,7 @@ mod tests {
 
     fn ask(json: serde_json::Value) -> Result<SessionSpec, String> {
         let new: NewSession = serde_json::from_value(json).map_err(|e| e.to_string())?;
-        new.into_spec(&id(), &["agent".to_owned()]).map_err(|p| p.detail)
+        new.into_spec(&id(), &["agent".to_owned()], None).map_err(|p| p.detail)
     }
 
     #[test]

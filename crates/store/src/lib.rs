@@ -7,6 +7,7 @@
 //! [`Store`] is the handle; its methods are in the module of the noun that they are about. Several processes may use one
 //! database at once. Moments are passed in and kept to the millisecond.
 
+mod assistant;
 mod census;
 mod check;
 mod conditions;
@@ -37,6 +38,7 @@ mod user;
 mod webhook;
 mod webhook_delivery;
 
+pub use assistant::AssistantFilter;
 pub use census::Census;
 pub use check::{CheckRecord, Finding, Recorded};
 pub use credential::{Reconnection, StoredCredential};

@@ -15,12 +15,14 @@ const ALL: &[(i64, &str, &str)] = &[
     (4, "people and projects", include_str!("../migrations/0004_people_and_projects.sql")),
     (5, "sign in", include_str!("../migrations/0005_sign_in.sql")),
     (6, "webhooks", include_str!("../migrations/0006_webhooks.sql")),
+    (11, "assistants", include_str!("../migrations/0011_assistants.sql")),
 ];
 
 /// Brings the tables up to date.
 pub(crate) async fn run(store: &Store) -> Result<(), StoreError> {
-    let migrator =
-        Migrator::with_migrations(ALL.iter().map(|(version, name, sql)| migration(store, *version, name, sql)).collect());
+    let migrator = Migrator::with_migrations(
+        ALL.iter().map(|(version, name, sql)| migration(store, *version, name, sql)).collect(),
+    );
     if is_done(store, &migrator).await? {
         return Ok(());
     }

@@ -1,12 +1,12 @@
 //! What may be typed: commands, arguments, their help.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use valetkey_model::{
-    Alias, BranchName, InstanceUrl, InstanceUrlError, IntegrationRef, ProjectName, ProviderKind, RepoUrl, SessionId,
-    TokenId,
+    Alias, AssistantRef, BranchName, InstanceUrl, InstanceUrlError, IntegrationRef, ProjectName, ProviderKind, RepoUrl,
+    SessionId, TokenId,
 };
 
 use crate::{repo_argument::RepoArgument, settings::SettingsArgs};
@@ -107,6 +107,14 @@ pub(crate) enum Command {
     Sessions {
         #[command(subcommand)]
         command: Option<SessionsCommand>,
+    },
+    /// Look after assistants: named agent set-ups that sessions start from
+    Assistants {
+        /// Their project
+        #[arg(long, global = true, default_value_t = ProjectName::default_project())]
+        project: ProjectName,
+        #[command(subcommand)]
+        command: Option<AssistantsCommand>,
     },
     /// See the projects
     Projects {
@@ -310,6 +318,9 @@ pub(crate) struct RunArgs {
     /// The branch to push to; valetkey/… if none
     #[arg(long, value_name = "BRANCH")]
     pub(crate) push_branch: Option<BranchName>,
+    /// The assistant to start from: its instructions, its agent, its tools
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) assistant: Option<AssistantRef>,
     /// The agent's command
     #[arg(long, value_name = "CMD")]
     pub(crate) agent: Option<String>,
@@ -365,6 +376,33 @@ pub(crate) struct SessionArgs {
     /// Its project
     #[arg(long, default_value_t = ProjectName::default_project())]
     pub(crate) project: ProjectName,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AssistantsCommand {
+    /// The assistants of the project (the default)
+    List,
+    /// Everything about one, and what its tools come to for you
+    Show {
+        /// Its id or name
+        #[arg(value_name = "ID|NAME")]
+        assistant: AssistantRef,
+    },
+    /// Make one
+    Create {
+        /// What it is to be, as JSON: name, description, instructions, agent, tools; - for standard input
+        #[arg(long)]
+        file: PathBuf,
+        /// Make it although some of its tools have no integration for you
+        #[arg(long)]
+        accept_missing: bool,
+    },
+    /// Delete one; sessions that were started from it go on
+    Delete {
+        /// Its id or name
+        #[arg(value_name = "ID|NAME")]
+        assistant: AssistantRef,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -159,6 +159,7 @@ pub(crate) async fn grant(bed: &Testbed, with: &Integration, url: RepoUrl, allow
         task: "test".into(),
         repositories: Vec::new(),
         agent: vec!["true".into()],
+        assistant: None,
         timeout_seconds: 60,
         pull_request: false,
         keep_workspace: false,

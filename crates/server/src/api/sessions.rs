@@ -5,8 +5,8 @@ use http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use valetkey_model::{
-    Actor, Phase, PhaseTimes, Problem, ProblemCode, ProjectName, RepositoryRun, Role, Session, SessionEvent, SessionId,
-    UserId,
+    Actor, AssistantId, AssistantName, Phase, PhaseTimes, Problem, ProblemCode, ProjectName, RepositoryRun, Role,
+    Session, SessionEvent, SessionId, UserId,
 };
 use valetkey_sessions::{NewAgent, NewSession};
 use valetkey_store::SessionFilter;
@@ -40,7 +40,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .body::<NewSession>()
             .success(StatusCode::CREATED)
             .answers::<SessionView>()
-            .fails(&missing),
+            .fails(&[ProblemCode::NotFound, ProblemCode::IntegrationMissing, ProblemCode::IntegrationUnusable]),
         Row::get(ONE, show)
             .project(Role::Viewer)
             .operation(TAG, "getSession", "One session")
@@ -82,6 +82,9 @@ pub(crate) struct SessionView {
     /// What became of each repository.
     repositories: Vec<RepositoryRun>,
     agent: NewAgent,
+    /// The assistant that it was started from, by the name that it had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assistant: Option<AssistantOf>,
     /// How long the agent may run.
     timeout_seconds: u64,
     /// Whether a pull (merge) request was asked for.
@@ -101,6 +104,14 @@ pub(crate) struct SessionView {
     times: PhaseTimes,
 }
 
+/// The assistant that a session was started from.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SessionAssistant")]
+struct AssistantOf {
+    id: AssistantId,
+    name: AssistantName,
+}
+
 impl SessionView {
     /// What the API answers for a session.
     pub(crate) fn new(app: &App, session: Session) -> Self {
@@ -113,6 +124,7 @@ impl SessionView {
             task: spec.task,
             repositories,
             agent: NewAgent { command: spec.agent },
+            assistant: spec.assistant.map(|from| AssistantOf { id: from.id, name: from.name }),
             timeout_seconds: spec.timeout_seconds,
             pull_request: spec.pull_request,
             phase,

@@ -25,6 +25,7 @@ pub(crate) struct Frame {
 pub(crate) enum Section {
     Home,
     Integrations,
+    Assistants,
     Sessions,
     Projects,
     Settings,
@@ -92,6 +93,9 @@ fn sentence(did: &str) -> Option<&'static str> {
             "An owner of the organisation was asked to approve the app. It works as soon as they have."
         }
         "app-removed" => "Removed. Nobody can connect by it any more.",
+        "assistant-made" => "Created. Everybody in the project can start sessions from it.",
+        "assistant-saved" => "Saved. Sessions that start from now on are as it says.",
+        "assistant-deleted" => "Deleted. Sessions that were started from it go on.",
         "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
         "webhook-changed" => "Saved.",
         "webhook-enabled" => "Enabled. It is told of what happens from now on.",

@@ -6,6 +6,7 @@
 
 mod ansi;
 mod assets;
+mod assistants;
 mod error;
 mod form;
 mod frame;
@@ -31,6 +32,7 @@ pub(crate) fn rows() -> Vec<Row> {
         home::rows(),
         sign_in::rows(),
         integrations::rows(),
+        assistants::rows(),
         settings::rows(),
         sessions::rows(),
         webhooks::rows(),

@@ -67,6 +67,10 @@ const SOURCES: &[(&str, &str)] = &templates![
     "app.html",
     "app_remove.html",
     "apps.html",
+    "assistant.html",
+    "assistant_delete.html",
+    "assistant_project.html",
+    "assistants.html",
     "card.html",
     "connect.html",
     "device.html",
@@ -145,6 +149,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::pages::{assistants, error, home, integrations, sessions, settings, sign_in};
     use crate::pages::{error, home, integrations, sessions, settings, sign_in, webhooks};
 
     /// The page of a view; panics where the template asks for what the view does not have.
@@ -158,6 +163,7 @@ pub(crate) mod tests {
             home::tests::samples(),
             sign_in::tests::samples(),
             integrations::samples(),
+            assistants::samples(),
             settings::samples(),
             sessions::samples(),
             webhooks::samples(),

@@ -3,6 +3,7 @@
 mod access;
 mod ambient;
 mod ambient_contents;
+mod assistants;
 mod bounds;
 mod browser;
 mod canary;

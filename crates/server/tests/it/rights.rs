@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use valetkey_model::{
-    Account, AuthMethod, CheckOutcome, Clock as _, Details, EngineId, Integration, IntegrationId, Limits, OwnerScope,
-    ProjectName, ProviderKind, Role, Session, SessionId, SessionSpec, TokenId, UserId,
+    Account, Assistant, AssistantId, AuthMethod, CheckOutcome, Clock as _, Details, EngineId, Integration,
+    IntegrationId, Limits, OwnerScope, ProjectName, ProviderKind, Role, Session, SessionId, SessionSpec, TokenId,
+    Tools, UserId,
 };
 use valetkey_seal::{SystemEntropy, TokenHash};
 use valetkey_server::{Permission, Right, RouteSummary, summaries};
@@ -98,10 +99,10 @@ fn told(route: &RouteSummary, who: Who, thing: Thing) -> Outcome {
             Right::Use => Role::Member,
             Right::Manage => Role::Admin,
         }),
-        (Permission::Session(Right::See), _) => at_least(Role::Viewer),
-        // The member started it.
-        (Permission::Session(_), _) if who == Who::Member => Admitted,
-        (Permission::Session(_), _) => at_least(Role::Admin),
+        (Permission::Session(Right::See) | Permission::Assistant(Right::See), _) => at_least(Role::Viewer),
+        // The member started it, or made it.
+        (Permission::Session(_) | Permission::Assistant(_), _) if who == Who::Member => Admitted,
+        (Permission::Session(_) | Permission::Assistant(_), _) => at_least(Role::Admin),
         (Permission::User | Permission::Public | Permission::Lease, _) => Admitted,
     }
 }
@@ -250,6 +251,24 @@ impl Town {
         id
     }
 
+    async fn assistant(&self) -> AssistantId {
+        let id = AssistantId::new(self.now, &SystemEntropy);
+        let assistant = Assistant {
+            name: format!("it {id}").parse().unwrap(),
+            id: id.clone(),
+            project: self.project.clone(),
+            description: String::new(),
+            owner: user(Who::Member),
+            instructions: String::new(),
+            agent: None,
+            tools: Tools::default(),
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        self.server.bed.store.insert_assistant(&assistant).await.unwrap();
+        id
+    }
+
     /// The address of a route, naming something of that kind which was made for it alone.
     async fn address(&self, route: &RouteSummary, thing: Thing) -> String {
         let id = match route.permission {
@@ -258,6 +277,7 @@ impl Town {
                 let value = format!("another {}", self.session().await);
                 self.token(Who::Member, &value).await.to_string()
             }
+            Permission::Assistant(_) => self.assistant().await.to_string(),
             Permission::Session(_) | Permission::Project(_) => self.session().await.to_string(),
             _ => "018f0000-0000-7000-8000-000000000000".to_owned(),
         };

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "some tests look at processes and start git themselves")]
 
 mod agents;
+mod assistants;
 mod bench;
 mod canary;
 mod credentials;

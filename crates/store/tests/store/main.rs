@@ -1,6 +1,7 @@
 //! The store's behaviour as its callers see it. `support` says how to run these on PostgreSQL instead of SQLite.
 
 mod access;
+mod assistants;
 mod authorizations;
 mod census;
 mod checks;

@@ -130,6 +130,7 @@ pub(crate) fn session() -> Session {
         task: "Add feature X\nand 'quote' \"it\"".into(),
         repositories: vec![repository],
         agent: vec!["agent".into(), "{task}".into()],
+        assistant: None,
         timeout_seconds: 3600,
         pull_request: false,
         keep_workspace: false,

@@ -1,5 +1,6 @@
 //! One module a command.
 
+mod assistants;
 mod completions;
 mod connect;
 mod demo;
@@ -35,6 +36,7 @@ pub(crate) async fn dispatch(context: Context, command: Command) -> Result<u8, P
         Command::Integrations { command } => integrations::integrations(&context, command).await,
         Command::Run(args) => return run::run(&context, args).await,
         Command::Sessions { command } => sessions::sessions(&context, command).await,
+        Command::Assistants { project, command } => assistants::assistants(&context, &project, command).await,
         Command::Projects { command } => projects::projects(&context, command).await,
         Command::People { command } => people::people(&context, command).await,
         Command::Tokens { command } => tokens::tokens(&context, command).await,

@@ -50,6 +50,9 @@ fn wanted(args: &RunArgs) -> Result<Value, Problem> {
         })?;
         body["agent"] = json!({ "command": command });
     }
+    if let Some(assistant) = &args.assistant {
+        body["assistant"] = json!(assistant);
+    }
     if let Some(timeout) = args.timeout {
         body["timeoutSeconds"] = json!(timeout.as_secs());
     }

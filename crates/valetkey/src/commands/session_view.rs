@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use valetkey_model::{Phase, PhaseTimes, Problem, ProjectName, RepositoryRun, SessionId};
+use valetkey_model::{AssistantName, Phase, PhaseTimes, Problem, ProjectName, RepositoryRun, SessionId};
 
 /// Of a session as the API answers it, what tables and exit codes need.
 #[derive(Debug, Deserialize)]
@@ -8,12 +8,19 @@ pub(super) struct SessionView {
     pub(super) id: SessionId,
     pub(super) project: ProjectName,
     pub(super) task: String,
+    pub(super) assistant: Option<StartedFrom>,
     pub(super) phase: Phase,
     pub(super) repositories: Vec<RepositoryRun>,
     pub(super) message: Option<String>,
     pub(super) failure: Option<Problem>,
     pub(super) workspace: Option<String>,
     pub(super) times: PhaseTimes,
+}
+
+/// The assistant that a session was started from.
+#[derive(Debug, Deserialize)]
+pub(super) struct StartedFrom {
+    pub(super) name: AssistantName,
 }
 
 impl SessionView {

@@ -98,6 +98,7 @@ fn describe(view: &SessionView) -> String {
         ("project", Some(view.project.to_string())),
         ("phase", Some(view.phase.to_string())),
         ("task", Some(view.task.clone())),
+        ("assistant", view.assistant.as_ref().map(|from| from.name.to_string())),
         ("started", Some(output::when(view.times.created_at, now))),
         ("took", took),
         ("failure", failure.map(|problem| format!("{} ({})", problem.detail, problem.code))),

@@ -4,13 +4,14 @@ use valetkey_twins::Forge;
 
 use crate::support::Person;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "demo",
     "connect",
     "integrations",
     "run",
     "sessions",
+    "assistants",
     "projects",
     "tokens",
     "git-credential",

@@ -159,6 +159,7 @@ function showDialog(panel, opener) {
     dialog.remove();
     opener.focus();
   });
+  if (opener.dataset.add) connectInPlace(dialog, opener);
   dialog.showModal();
   fillDialog(dialog, panel);
 }
@@ -169,6 +170,59 @@ function fillDialog(dialog, panel) {
   dialog.replaceChildren(panel);
   fresh(panel);
   (panel.querySelector("[autofocus], [data-first], input:not([type=hidden])") || panel.querySelector("a, button")).focus();
+}
+
+// Connects an account for a form that stays as it is; what was connected is chosen in it.
+function connectInPlace(dialog, opener) {
+  const slug = opener.dataset.add;
+  dialog.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.dataset.sent) return;
+    if (form.target) {
+      // The provider is in another tab; what was connected is there when somebody comes back from it.
+      const back = new URL(opener.href).searchParams.get("return");
+      addEventListener("focus", () => fetchPage(back).then((page) => freshSlots(page, slug, null), () => {}), { once: true });
+      setTimeout(() => dialog.close());
+      return;
+    }
+    event.preventDefault();
+    try {
+      const body = new URLSearchParams(new FormData(form));
+      const response = await fetch(form.action, { method: "POST", headers: { accept: "text/html" }, body });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (response.redirected) {
+        // Behind what the dialog does itself when it closes.
+        dialog.addEventListener("close", () => freshSlots(page, slug, new URL(response.url).searchParams.get("added")));
+        dialog.close();
+      } else {
+        fillDialog(dialog, document.importNode(page.querySelector("[data-panel]"), true));
+      }
+    } catch {
+      form.submit();
+    }
+  });
+}
+
+// What can be chosen now, with the choices as they are; in the row of `slug` the one that was added.
+function freshSlots(page, slug, added) {
+  for (const select of document.querySelectorAll("select[data-slot]")) {
+    const next = page.getElementById(select.id);
+    if (!next) continue;
+    const before = [...select.options].map((option) => option.value);
+    const found = [...next.options].map((option) => option.value).filter((value) => !before.includes(value));
+    const own = select.dataset.slot === slug;
+    const chosen = own ? (added ?? (found.length === 1 ? found[0] : select.value)) : select.value;
+    select.replaceChildren(...document.importNode(next, true).children);
+    select.value = chosen;
+    if (select.selectedIndex < 0) select.selectedIndex = 0;
+    const help = document.getElementById(select.id + "-help");
+    help.replaceChildren(...document.importNode(page.getElementById(help.id), true).childNodes);
+    if (own && before.indexOf(chosen) < 0) {
+      select.removeAttribute("aria-invalid");
+      select.focus();
+      document.getElementById("slots-status").textContent = "Connected, and chosen: " + select.selectedOptions[0].text;
+    }
+  }
 }
 
 // A form is sent once; its button says that something happens.

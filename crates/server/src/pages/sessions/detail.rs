@@ -48,6 +48,7 @@ struct Overview {
     took: String,
     since: Option<String>,
     agent: String,
+    assistant: Option<Origin>,
     time_limit: String,
     pull_request: bool,
     outcome: Option<Outcome>,
@@ -60,6 +61,13 @@ struct Overview {
 
 impl View for Overview {
     const TEMPLATE: &'static str = "overview_alone.html";
+}
+
+/// The assistant that it was started from, by the name that it had.
+#[derive(Debug, Serialize)]
+struct Origin {
+    name: String,
+    address: String,
 }
 
 /// The notice of a session that succeeded.
@@ -107,6 +115,10 @@ impl Overview {
             took: span(times.ended_at.unwrap_or(now).duration_since(times.created_at)),
             since: (!session.phase.is_final()).then(|| times.created_at.to_string()),
             agent: shell_words::join(&spec.agent),
+            assistant: spec.assistant.as_ref().map(|from| Origin {
+                name: from.name.to_string(),
+                address: format!("/projects/{}/assistants/{}", session.project, from.id),
+            }),
             time_limit: span(SignedDuration::from_secs(seconds)),
             pull_request: spec.pull_request,
             outcome: (session.phase == Phase::Completed).then(|| Outcome::new(session)),

@@ -3,7 +3,10 @@
 use std::str::FromStr;
 
 use serde::Serialize;
-use valetkey_model::{BranchName, IntegrationRef, Problem, RepoUrl, RepoUrlError, SessionSpec, sentence};
+use valetkey_model::{
+    AssistantId, AssistantRef, BranchName, IntegrationRef, Problem, ProblemCode, RepoUrl, RepoUrlError, SessionSpec,
+    sentence,
+};
 use valetkey_sessions::{NewAgent, NewRepository, NewSession};
 
 use crate::pages::form::{Form, ProblemView};
@@ -51,6 +54,8 @@ pub(super) struct RepositoryEntry {
 pub(super) struct Draft {
     pub(super) task: Entry,
     pub(super) repositories: Vec<RepositoryEntry>,
+    /// The assistant to start from, by its id; empty without one.
+    pub(super) assistant: String,
     pub(super) agent: Entry,
     pub(super) minutes: Entry,
     pub(super) pull_request: bool,
@@ -63,6 +68,7 @@ impl Default for Draft {
         Self {
             task: Entry::default(),
             repositories: vec![RepositoryEntry::default()],
+            assistant: String::new(),
             agent: Entry::default(),
             minutes: Entry::new("60"),
             pull_request: false,
@@ -84,6 +90,7 @@ impl From<&SessionSpec> for Draft {
         Self {
             task: Entry::new(spec.task.clone()),
             repositories: spec.repositories.iter().map(repository).collect(),
+            assistant: spec.assistant.as_ref().map(|from| from.id.to_string()).unwrap_or_default(),
             agent: Entry::new(shell_words::join(&spec.agent)),
             minutes: Entry::new(spec.timeout_seconds.div_ceil(60).to_string()),
             pull_request: spec.pull_request,
@@ -108,6 +115,7 @@ impl Draft {
         Self {
             task: Entry::new(form.get("task").replace("\r\n", "\n")),
             repositories: column("url").into_iter().map(row).collect(),
+            assistant: form.get("assistant").to_owned(),
             agent: Entry::new(form.get("agent")),
             minutes: Entry::new(form.get("minutes")),
             pull_request: form.has("pullRequest"),
@@ -120,6 +128,7 @@ impl Draft {
         if self.task.value.is_empty() {
             self.task.problem = Some("Say what the agent is to do.".to_owned());
         }
+        let assistant = self.read_assistant();
         let agent = self.read_agent();
         let minutes = self.read_minutes();
         let repositories: Vec<_> = self.repositories.iter_mut().map(RepositoryEntry::read).collect();
@@ -130,6 +139,7 @@ impl Draft {
         Some(NewSession {
             task: self.task.value.clone(),
             repositories,
+            assistant: assistant?,
             agent: agent?,
             timeout_seconds: minutes?.map(|minutes| minutes * 60),
             pull_request: self.pull_request,
@@ -138,6 +148,16 @@ impl Draft {
     }
 
     /// The outer none is a refusal, the inner one an empty field.
+    fn read_assistant(&mut self) -> Option<Option<AssistantRef>> {
+        if self.assistant.is_empty() {
+            return Some(None);
+        }
+        let which = self.assistant.parse::<AssistantId>();
+        let which = which.map_err(|_| self.refuse(&Problem::new(ProblemCode::NotFound, "There is no such assistant.")));
+        Some(Some(AssistantRef::Id(which.ok()?)))
+    }
+
+    /// The same, split into words.
     fn read_agent(&mut self) -> Option<Option<NewAgent>> {
         match shell_words::split(&self.agent.value) {
             Ok(command) if command.is_empty() => Some(None),

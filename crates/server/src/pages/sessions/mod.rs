@@ -59,6 +59,7 @@ pub(super) mod tests {
                 repository("https://github.com/acme/design-tokens"),
             ],
             agent: vec!["claude".into(), "-p".into(), "{task}".into()],
+            assistant: None,
             timeout_seconds: 3600,
             pull_request: true,
             keep_workspace: false,

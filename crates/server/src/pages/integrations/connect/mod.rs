@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::Deserialize;
 use valetkey_integrations::ConsentRequest;
-use valetkey_model::{IntegrationId, Problem, ProblemCode, ProviderKind};
+use valetkey_model::{Integration, IntegrationId, Problem, ProblemCode, ProjectName, ProviderKind};
 
 use super::{back, card::by_consent};
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     problem::Answer,
     route::Row,
 };
-use ground::Ground;
+use ground::{Back, Ground, WantedBy};
 use read::Wrong;
 use view::ConnectView;
 
@@ -49,6 +49,11 @@ struct Wanted {
     level: Option<String>,
     /// The address that is filled in at first.
     instance: Option<String>,
+    /// The one project that it is for.
+    project: Option<ProjectName>,
+    /// Where the form is that needs it.
+    #[serde(rename = "return")]
+    back: Option<Back>,
 }
 
 async fn show(
@@ -57,8 +62,10 @@ async fn show(
     Id(kind): Id<ProviderKind>,
     Params(wanted): Params<Wanted>,
 ) -> Answer<Response> {
-    let Wanted { method, reconnect, level, instance } = wanted;
+    let Wanted { method, reconnect, level, instance, project, back } = wanted;
+    let form = WantedBy::new(&caller.actor, project, back)?;
     let ground = Ground::survey(&app, &caller, kind, method.as_deref().unwrap_or_default(), reconnect).await?;
+    let ground = ground.wanted_by(form);
     let view = ConnectView::new(&ground).preset(level.as_deref(), instance.as_deref());
     Ok(Page::new(frame(&app, &caller, &ground), view).into_response())
 }
@@ -67,7 +74,12 @@ async fn connect(State(app): State<App>, caller: Caller, Id(kind): Id<ProviderKi
     let reconnect = Some(form.get("reconnect")).filter(|text| !text.is_empty()).map(str::parse).transpose();
     let reconnect =
         reconnect.map_err(|_| Problem::new(ProblemCode::InvalidInput, "`reconnect` is no integration's id."))?;
-    let ground = Ground::survey(&app, &caller, kind, form.get("method"), reconnect).await?;
+    let wanted_by = WantedBy::new(
+        &caller.actor,
+        form.get("project").parse().ok(),
+        Back::try_from(form.get("return").to_owned()).ok(),
+    )?;
+    let ground = Ground::survey(&app, &caller, kind, form.get("method"), reconnect).await?.wanted_by(wanted_by);
     let done = if by_consent(ground.method.method) {
         match read::consent(&ground, &caller, &form, callback_url(&app)) {
             Ok(wanted) if form.get("how") == "device" => device::begin(&app, wanted).await.map_err(Wrong::from),
@@ -77,7 +89,7 @@ async fn connect(State(app): State<App>, caller: Caller, Id(kind): Id<ProviderKi
     } else {
         match read::credential(&ground, &caller, &form) {
             Ok(wanted) => match app.integrations.connect(wanted).await {
-                Ok(_) => Ok(back("connected").into_response()),
+                Ok(integration) => Ok(after(&ground, &integration).into_response()),
                 Err(problem) => Err(Wrong::from(problem)),
             },
             Err(wrong) => Err(wrong),
@@ -114,6 +126,14 @@ fn no_browser() -> Problem {
 /// What was refused on a page that stands for itself leads back to the list.
 fn start_again(kind: Option<ProviderKind>) -> String {
     kind.map_or_else(|| "/integrations".to_owned(), |kind| format!("/integrations/connect/{}", kind.slug()))
+}
+
+/// Back to the form that needs it, else to the list.
+fn after(ground: &Ground, integration: &Integration) -> Redirect {
+    match &ground.wanted_by {
+        Some(form) => Redirect::to(&format!("{}?did=connected&added={}", form.back, integration.id)),
+        None => back("connected"),
+    }
 }
 
 /// Where the list of integrations shows what was connected.

@@ -29,6 +29,8 @@ pub(super) struct ConnectView {
     /// Whether people run such a service of their own, so that there may be more instances.
     self_hosted: bool,
     scope_sets: Vec<ScopeSet>,
+    /// The form that needs it: then who may use it is given.
+    wanted_by: Option<Needing>,
     /// A refusal that is about no field in particular.
     problem: Option<ProblemView>,
 }
@@ -47,6 +49,15 @@ enum Way {
     Consent,
     /// Nothing before an administrator has registered an app.
     AppMissing,
+}
+
+/// Another form, in which what is connected here is chosen.
+#[derive(Debug, Serialize)]
+struct Needing {
+    project: String,
+    back: String,
+    /// What its links here have in common.
+    query: String,
 }
 
 /// One of the provider's methods.
@@ -145,6 +156,11 @@ impl ConnectView {
             device: method.device,
             self_hosted: catalogue.git && method.fields.iter().any(|field| field.name == "instanceUrl"),
             scope_sets: method.required_scopes.clone(),
+            wanted_by: ground.wanted_by.as_ref().map(|form| Needing {
+                project: form.project.to_string(),
+                back: form.back.to_string(),
+                query: form.query(),
+            }),
             default_instance,
             problem: None,
         }
@@ -294,7 +310,13 @@ impl FieldView {
 pub(super) mod tests {
     use valetkey_model::{Problem, ProblemCode, ProviderKind};
 
-    use super::{super::super::card::tests::consented, *};
+    use super::{
+        super::{
+            super::card::tests::consented,
+            ground::{Back, WantedBy},
+        },
+        *,
+    };
     use crate::pages::render::tests::html;
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
@@ -312,7 +334,27 @@ pub(super) mod tests {
             ("connect_consent", html(ConnectView::new(&gitlab("oauth", &["https://gitlab.com", "https://g.test"])))),
             ("connect_no_app", html(ConnectView::new(&gitlab("oauth", &[])))),
             ("connect_again", html(ConnectView::new(&again))),
+            ("connect_for_a_form", html(ConnectView::new(&for_a_form("pat")))),
+            ("connect_consent_for_a_form", html(ConnectView::new(&for_a_form("oauth")))),
         ]
+    }
+
+    fn for_a_form(method: &str) -> Ground {
+        let ground = Ground::sample(ProviderKind::GitLab, method, &["https://gitlab.com"]);
+        let back = Back::try_from("/projects/default/assistants/new".to_owned()).unwrap();
+        ground.wanted_by(Some(WantedBy { project: valetkey_model::ProjectName::default_project(), back }))
+    }
+
+    #[test]
+    fn for_another_form_the_project_is_given_and_one_comes_back() {
+        let page = html(ConnectView::new(&for_a_form("pat")));
+        assert!(page.contains(r#"<input type="hidden" name="level" value="user:default">"#), "{page}");
+        assert!(page.contains(r#"name="return" value="/projects/default/assistants/new""#), "{page}");
+        assert!(
+            page.contains("?method=oauth&amp;project=default&amp;return=/projects/default/assistants/new"),
+            "{page}"
+        );
+        assert!(!page.contains("user_global") && !page.contains(r#"href="/integrations" data-close"#), "{page}");
     }
 
     fn form() -> Form {
