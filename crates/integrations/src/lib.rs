@@ -30,6 +30,8 @@ mod rotate;
 mod schedule;
 mod search;
 mod tally;
+mod trail;
+mod uses;
 
 use std::{fmt, sync::Arc};
 
@@ -48,12 +50,13 @@ pub use due_checks::DueChecks;
 pub use events::{AtProvider, Happening, IntegrationEvent, Subject};
 pub use fixed_apps::FixedApps;
 pub use github_app::AppWish;
-pub use grants::{Authorized, Lease, SessionToken, Wanted};
+pub use grants::{Authorized, GitAccess, Lease, SessionToken, Wanted};
 pub use list::Resolved;
 pub use master_key::RotationReport;
 pub use rotate::Rotation;
 pub use search::Found;
 pub use tally::Counts;
+pub use trail::Trail;
 
 /// Everything there is to do with integrations. Cheap to clone.
 #[derive(Clone)]
@@ -66,6 +69,7 @@ pub struct Integrations {
     turns: refresh::Turns,
     made: Arc<installations::Made>,
     tally: Arc<tally::Tally>,
+    trail: Trail,
 }
 
 impl Integrations {
@@ -78,7 +82,13 @@ impl Integrations {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let (turns, made, tally) = (refresh::Turns::new(), Arc::default(), Arc::default());
-        Self { store, sealer, http, clock, entropy, turns, made, tally }
+        let trail = Trail::new(store.clone(), Arc::clone(&clock));
+        Self { store, sealer, http, clock, entropy, turns, made, tally, trail }
+    }
+
+    /// The pen of the audit trail.
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
 }
 

@@ -8,6 +8,8 @@
 //! then do) and [`PushPolicy`] (what it may push).
 
 mod actor;
+mod audit;
+mod audit_chain;
 mod branch;
 mod contents;
 mod entropy;
@@ -23,6 +25,8 @@ mod resolve;
 mod session;
 
 pub use actor::{Actor, Limits, Projects, Role};
+pub use audit::{AuditAction, AuditActor, AuditEntry, AuditEvent, AuditObject, AuditOutcome, RouteName};
+pub use audit_chain::{AuditBreak, AuditHash, AuditMark, BreakKind};
 pub use branch::{BranchName, BranchNameError};
 pub use contents::{ContentsError, FilePath, Place, Revision};
 pub use entropy::{Clock, Entropy};

@@ -6,10 +6,10 @@
 
 use http::{HeaderMap, HeaderValue, header};
 use jiff::SignedDuration;
-use valetkey_model::{Problem, ProblemCode, UserId};
+use valetkey_model::{AuditAction, AuditActor, AuditEvent, Problem, ProblemCode, UserId};
 use valetkey_seal::{TokenHash, mint};
 
-use crate::{App, auth};
+use crate::{App, auth, client::ClientAddress};
 
 const COOKIE: &str = "valetkey_session";
 const SESSION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -33,9 +33,9 @@ impl App {
 ///
 /// # Errors
 /// `unauthenticated` for a link that is unknown, used or too old.
-pub(crate) async fn with_link(app: &App, token: &str) -> Result<HeaderValue, Problem> {
+pub(crate) async fn with_link(app: &App, token: &str, from: ClientAddress) -> Result<HeaderValue, Problem> {
     if app.store.consume_sign_in_link(TokenHash::of(token).as_str(), app.now()).await? {
-        return begin(app, &UserId::admin()).await;
+        return begin(app, &UserId::admin(), "link", from).await;
     }
     Err(Problem::new(ProblemCode::Unauthenticated, "This sign-in link was used already, or is too old.")
         .remedy("Sign in with an API token, or start the server again for a new link."))
@@ -45,9 +45,9 @@ pub(crate) async fn with_link(app: &App, token: &str) -> Result<HeaderValue, Pro
 ///
 /// # Errors
 /// `unauthenticated` for a token that is unknown or has ended.
-pub(crate) async fn with_token(app: &App, token: &str) -> Result<HeaderValue, Problem> {
+pub(crate) async fn with_token(app: &App, token: &str, from: ClientAddress) -> Result<HeaderValue, Problem> {
     let caller = auth::by_token(app, token.trim()).await?;
-    begin(app, &caller.actor.user).await
+    begin(app, &caller.actor.user, "token", from).await
 }
 
 /// Ends the browser session of a request, if it has one; the value is for a `Set-Cookie` header.
@@ -73,8 +73,11 @@ pub(crate) fn cookie_named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a
     all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
+/// Begins a browser session, and records who signed in, by which way and from where, before the browser is told of it.
 #[expect(clippy::disallowed_methods, reason = "the browser is told the session that was just made for it")]
-async fn begin(app: &App, user: &UserId) -> Result<HeaderValue, Problem> {
+async fn begin(app: &App, user: &UserId, way: &str, from: ClientAddress) -> Result<HeaderValue, Problem> {
+    let event = app.integrations.trail().event(AuditActor::Person(user.clone()), AuditAction::SignIn);
+    app.integrations.trail().record(AuditEvent { from: from.0, ..event.with("by", way) }).await?;
     let token = mint("", &*app.entropy);
     let now = app.now();
     app.store.purge_sign_ins(now).await?;

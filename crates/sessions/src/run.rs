@@ -39,6 +39,7 @@ impl Run {
         self.event(EventBody::Phase { phase }).await?;
         self.log.flush().await?;
         self.parts.store.update_session(&self.session, before).await?;
+        self.parts.note_end(&self.session).await;
         self.parts.changed.send_modify(|n| *n = n.wrapping_add(1));
         Ok(())
     }

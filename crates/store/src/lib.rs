@@ -7,6 +7,9 @@
 //! [`Store`] is the handle; its methods are in the module of the noun that they are about. Several processes may use one
 //! database at once. Moments are passed in and kept to the millisecond.
 
+mod audit;
+mod audit_appends;
+mod audit_check;
 mod census;
 mod check;
 mod conditions;
@@ -34,6 +37,8 @@ mod store;
 mod token;
 mod user;
 
+pub use audit::AuditFilter;
+pub use audit_check::AuditReport;
 pub use census::Census;
 pub use check::{CheckRecord, Finding, Recorded};
 pub use credential::{Reconnection, StoredCredential};

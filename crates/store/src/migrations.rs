@@ -7,12 +7,20 @@ use sqlx::{
 
 use crate::{Store, StoreError, store::Dialect};
 
+/// The one migration that the two databases are told in different words: its triggers.
+const AUDIT: i64 = 7;
+const AUDIT_SQLITE: &str =
+    concat!(include_str!("../migrations/0007_audit.sql"), include_str!("../migrations/0007_audit_sqlite.sql"));
+const AUDIT_POSTGRES: &str =
+    concat!(include_str!("../migrations/0007_audit.sql"), include_str!("../migrations/0007_audit_postgres.sql"));
+
 /// Forward only. The checksum of each is stored with it: a released one never changes.
-const ALL: [(i64, &str, &str); 4] = [
+const ALL: [(i64, &str, &str); 5] = [
     (1, "first tables", include_str!("../migrations/0001_first_tables.sql")),
     (2, "lives of credentials", include_str!("../migrations/0002_lives_of_credentials.sql")),
     (3, "lists by owner and project", include_str!("../migrations/0003_lists_by_owner_and_project.sql")),
     (4, "people and projects", include_str!("../migrations/0004_people_and_projects.sql")),
+    (AUDIT, "audit", AUDIT_SQLITE),
 ];
 
 /// Brings the tables up to date.
@@ -38,6 +46,7 @@ pub(crate) async fn run(store: &Store) -> Result<(), StoreError> {
 fn migration(store: &Store, version: i64, name: &'static str, sql: &'static str) -> Migration {
     let sql = match store.dialect {
         Dialect::Sqlite => sql.into_sql_str(),
+        Dialect::Postgres if version == AUDIT => AUDIT_POSTGRES.into_sql_str(),
         Dialect::Postgres => AssertSqlSafe(sql.replace("BLOB", "BYTEA")).into_sql_str(),
     };
     Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)

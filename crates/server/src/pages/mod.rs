@@ -6,6 +6,7 @@
 
 mod ansi;
 mod assets;
+mod audit;
 mod error;
 mod form;
 mod frame;
@@ -24,8 +25,16 @@ use crate::route::Row;
 
 /// The routes of the pages and their assets.
 pub(crate) fn rows() -> Vec<Row> {
-    [assets::rows(), home::rows(), sign_in::rows(), integrations::rows(), settings::rows(), sessions::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assets::rows(),
+        home::rows(),
+        sign_in::rows(),
+        integrations::rows(),
+        settings::rows(),
+        sessions::rows(),
+        audit::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -63,10 +63,11 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 26] = templates![
+const SOURCES: [(&str, &str); 27] = templates![
     "app.html",
     "app_remove.html",
     "apps.html",
+    "audit.html",
     "card.html",
     "connect.html",
     "device.html",
@@ -136,7 +137,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{error, home, integrations, sessions, settings, sign_in};
+    use crate::pages::{audit, error, home, integrations, sessions, settings, sign_in};
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -151,6 +152,7 @@ pub(crate) mod tests {
             integrations::samples(),
             settings::samples(),
             sessions::samples(),
+            audit::tests::samples(),
         ]
         .into_iter()
         .flatten()

@@ -13,7 +13,7 @@ use super::{
     frame::{Did, Frame},
     render::{Page, View},
 };
-use crate::{App, auth, extract::Params, problem::Answer, route::Row, sign_in};
+use crate::{App, auth, client::ClientAddress, extract::Params, problem::Answer, route::Row, sign_in};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -49,8 +49,8 @@ async fn show(State(app): State<App>, Params(Did { did }): Params<Did>, headers:
     Page::new(Frame::bare("Sign in").after(did.as_deref()), SignInView::default()).into_response()
 }
 
-async fn with_token(State(app): State<App>, form: Form) -> Answer<Response> {
-    let answer = sign_in::with_token(&app, form.get("token")).await;
+async fn with_token(State(app): State<App>, from: ClientAddress, form: Form) -> Answer<Response> {
+    let answer = sign_in::with_token(&app, form.get("token"), from).await;
     let answer = answer.map_err(|problem| match problem.code {
         ProblemCode::Unauthenticated => Problem::new(problem.code, "This API token is not valid, or has expired."),
         _ => problem,
@@ -62,8 +62,8 @@ async fn show_link(Path(_): Path<String>) -> impl IntoResponse {
     Page::new(Frame::bare("Sign in"), LinkView {})
 }
 
-async fn with_link(State(app): State<App>, Path(token): Path<String>) -> Answer<Response> {
-    admitted(sign_in::with_link(&app, &token).await)
+async fn with_link(State(app): State<App>, from: ClientAddress, Path(token): Path<String>) -> Answer<Response> {
+    admitted(sign_in::with_link(&app, &token, from).await)
 }
 
 fn admitted(answer: Result<http::HeaderValue, Problem>) -> Answer<Response> {

@@ -3,6 +3,7 @@
 mod access;
 mod ambient;
 mod ambient_contents;
+mod audit;
 mod bounds;
 mod browser;
 mod canary;

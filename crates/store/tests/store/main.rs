@@ -1,6 +1,8 @@
 //! The store's behaviour as its callers see it. `support` says how to run these on PostgreSQL instead of SQLite.
 
 mod access;
+mod audit;
+mod audit_rate;
 mod authorizations;
 mod census;
 mod checks;

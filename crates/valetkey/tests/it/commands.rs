@@ -4,7 +4,7 @@ use valetkey_twins::Forge;
 
 use crate::support::Person;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "demo",
     "connect",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 12] = [
     "sessions",
     "projects",
     "tokens",
+    "audit",
     "git-credential",
     "keys",
     "doctor",

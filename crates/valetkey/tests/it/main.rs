@@ -1,5 +1,6 @@
 //! The program as people run it: spawned, against forges that behave as the real ones document.
 
+mod audit;
 mod canary;
 mod commands;
 mod connect;
