@@ -15,7 +15,7 @@ use axum::{
 use http::{Method, StatusCode, header};
 use tokio::{net::TcpListener, task::JoinHandle};
 use valetkey_git::{ConfigEntries, Git, receive_pack};
-use valetkey_integrations::{Integrations, Lease};
+use valetkey_integrations::{GitAccess, Integrations, Lease};
 use valetkey_model::{Problem, ProblemCode, RefUpdate, RepoUrl, SessionId, Verdict};
 use valetkey_providers::Http;
 
@@ -151,7 +151,11 @@ async fn handle(State(parts): State<Parts>, request: Request) -> Response {
             "The gateway serves git fetch and push of a session's repositories only.",
         );
     };
-    let authorized = match parts.integrations.authorize(&address.lease, &address.repository).await {
+    let access = match address.endpoint.service() {
+        Service::UploadPack => GitAccess::Read,
+        Service::ReceivePack => GitAccess::Push,
+    };
+    let authorized = match parts.integrations.authorize(&address.lease, &address.repository, access).await {
         Ok(authorized) => authorized,
         Err(problem) => return answer::problem(&problem),
     };

@@ -39,7 +39,7 @@ pub(crate) fn loss_of(integrations: Integrations, lease: String, repository: Rep
     let lost = async move {
         loop {
             tokio::time::sleep(bound).await;
-            if integrations.authorize(&lease, &repository).await.is_err() {
+            if !integrations.still_authorized(&lease, &repository).await {
                 return;
             }
         }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use valetkey_model::{
-    Account, Actor, Alias, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef,
-    OwnerScope, Problem, ProblemCode, ProviderKind,
+    Account, Actor, Alias, AuditAction, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId,
+    IntegrationRef, OwnerScope, Problem, ProblemCode, ProviderKind,
 };
 use valetkey_providers::{Access, Checked, Credential, provider};
 use valetkey_seal::{Identity, Secret};
@@ -63,14 +63,14 @@ impl Integrations {
         let instance = instance_of(wanted.provider, wanted.instance_url.clone())?;
         let checked = self.ask_for_new(wanted.provider, &instance, &wanted.credential).await?;
         if let Some(known) = self.reconnectable(&wanted, &instance, &checked).await? {
-            return self.replace_credential(&known, &wanted.credential, checked, ends).await;
+            return self.connected_again(&wanted.by, &known, &wanted.credential, checked, ends).await;
         }
-        let now = self.clock.now();
+        let (now, by) = (self.clock.now(), wanted.by);
         let mut integration = Integration {
             id: IntegrationId::new(now, &*self.entropy),
             provider: wanted.provider,
             scope: wanted.scope,
-            owner: wanted.by.user,
+            owner: by.user.clone(),
             alias: wanted.alias.clone().map_or_else(|| default_alias(&checked, &instance, 1), Ok)?,
             instance_url: instance,
             account: checked.account.clone(),
@@ -105,6 +105,7 @@ impl Integrations {
             integration = %integration.id, provider = integration.provider.slug(), account = %integration.account.username,
             "connected {} as {}", integration.instance_url, integration.account.username
         );
+        self.record_change(&by, AuditAction::IntegrationConnect, &integration).await?;
         self.connected(&integration).await?;
         self.by_id(&integration.id).await
     }
@@ -147,7 +148,9 @@ impl Integrations {
         let credential = &Credential { token, login, refresh: None, consent: None, ..old };
         let checked = self.ask_for_new(known.provider, &known.instance_url, credential).await?;
         same_account(&known, &checked)?;
-        self.replace_credential(&known, credential, checked, Ends::default()).await
+        let replaced = self.replace_credential(&known, credential, checked, Ends::default()).await?;
+        self.record_change(by, AuditAction::IntegrationRotate, &replaced).await?;
+        Ok(replaced)
     }
 
     /// Connects an integration again, in whatever way; its account must stay the same.
@@ -167,7 +170,20 @@ impl Integrations {
         }
         let checked = self.ask_for_new(known.provider, &known.instance_url, &wanted.credential).await?;
         same_account(&known, &checked)?;
-        self.replace_credential(&known, &wanted.credential, checked, ends).await
+        self.connected_again(&wanted.by, &known, &wanted.credential, checked, ends).await
+    }
+
+    async fn connected_again(
+        &self,
+        by: &Actor,
+        known: &Integration,
+        credential: &Credential,
+        checked: Checked,
+        ends: Ends,
+    ) -> Result<Integration, Problem> {
+        let replaced = self.replace_credential(known, credential, checked, ends).await?;
+        self.record_change(by, AuditAction::IntegrationConnect, &replaced).await?;
+        Ok(replaced)
     }
 
     /// Asks the provider about a credential without storing anything.

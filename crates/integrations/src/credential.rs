@@ -20,7 +20,7 @@ pub struct GitCredential {
 
 impl Integrations {
     /// The credential with which the owner's own git reaches `instance`: of the integration that a session in `project`
-    /// would use there, or, where `account` names one of several accounts, of that one.
+    /// would use there, or, where `account` names one of several accounts, of that one. It is recorded before it is given.
     ///
     /// # Errors
     /// As [`Integrations::resolve`]; `seal_broken` when it does not open.
@@ -41,6 +41,7 @@ impl Integrations {
         let found = self.resolve(by, project, None, Some(instance), chosen.as_ref()).await?.integration;
         let Current { integration: found, credential } = self.fresh(&found).await?;
         let auth = git_auth(found.provider, &credential)?;
+        self.record_own_use(by, project, &found).await?;
         self.store.touch_used(&found.id, self.clock.now()).await?;
         tracing::info!(integration = %found.id, "gave a credential to git outside of sessions");
         Ok(GitCredential { credential, auth, expires_at: found.expires_at })

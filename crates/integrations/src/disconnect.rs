@@ -1,4 +1,4 @@
-use valetkey_model::{Actor, AuthMethod, Integration, IntegrationRef, Problem, ProblemCode, SessionId};
+use valetkey_model::{Actor, AuditAction, AuthMethod, Integration, IntegrationRef, Problem, ProblemCode, SessionId};
 use valetkey_providers::{
     Credential,
     oauth::{OAuthClient, Revoked},
@@ -65,6 +65,7 @@ impl Integrations {
         // One that does not open can't be revoked, but must not be in the way either.
         let opened = self.open(&integration).await.ok().map(|(credential, _)| credential);
         let mode = if now { RemovalMode::Now } else { RemovalMode::WhenFree };
+        self.record_change(by, AuditAction::IntegrationDisconnect, &integration).await?;
         let removal = self.store.begin_removal(&integration.id, mode, self.clock.now()).await?;
         if now || removal == Removal::Erased {
             self.end_installation_tokens(&integration).await;
@@ -85,6 +86,7 @@ impl Integrations {
     /// Has the providers revoke what was erased when the last session that used it ended.
     pub(crate) async fn revoke_erased(self, erased: Vec<(Integration, Option<Credential>)>) {
         for (integration, credential) in erased {
+            self.note_by_system(AuditAction::IntegrationDisconnect, &integration, None).await;
             self.end_installation_tokens(&integration).await;
             let at_provider = self.revoke(&integration, credential.as_ref()).await.in_a_word();
             self.note(&integration, Happening::Disconnected { at_provider }).await;

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use jiff::{SignedDuration, Timestamp};
 use valetkey_model::{
@@ -59,6 +59,15 @@ pub struct Authorized {
     pub session: SessionId,
 }
 
+/// What git wants to do with a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GitAccess {
+    /// Clone or fetch.
+    Read,
+    /// Push.
+    Push,
+}
+
 /// A token for a session's environment.
 #[derive(Debug)]
 pub struct SessionToken {
@@ -66,6 +75,11 @@ pub struct SessionToken {
     pub integration: Integration,
     /// Its credential.
     pub credential: Credential,
+}
+
+fn refused(repo: &RepoUrl, why: &str) -> Problem {
+    tracing::warn!(repository = %repo, why, "refused by the gateway");
+    Problem::new(ProblemCode::Forbidden, why.to_owned())
 }
 
 /// The repositories of a grant that one installation token can be for: of the same integration and owner as `with`.
@@ -121,42 +135,64 @@ impl Integrations {
         Ok(())
     }
 
-    /// Decides whether the bearer of `lease` may reach `repo`, and with what.
+    /// Decides whether the bearer of `lease` may reach `repo`, and with what. It is recorded before it is given.
     ///
     /// # Errors
     /// `forbidden` for an unknown, ended or foreign lease and for a repository that the grant does not name.
-    pub async fn authorize(&self, lease: &str, repo: &RepoUrl) -> Result<Authorized, Problem> {
-        let now = self.clock.now();
-        let refuse = |why: &str| {
-            tracing::warn!(repository = %repo, why, "refused by the gateway");
-            Problem::new(ProblemCode::Forbidden, why.to_owned())
+    pub async fn authorize(&self, lease: &str, repo: &RepoUrl, access: GitAccess) -> Result<Authorized, Problem> {
+        let Some(grant) = self.live_grant(lease).await? else {
+            let problem = refused(repo, "This session has ended, or never was: its lease is not known.");
+            self.note_refused_use(None, repo, problem.code).await?;
+            return Err(problem);
         };
-        let grant = self
-            .store
-            .grant_by_lease(TokenHash::of(lease).as_str())
-            .await?
-            .filter(|grant| grant.ends_at > now)
-            .ok_or_else(|| refuse("This session has ended, or never was: its lease is not known."))?;
+        match self.lent(&grant, repo).await {
+            Ok((integration, authorized)) => {
+                self.record_git_use(&integration, &authorized, access).await?;
+                Ok(authorized)
+            }
+            Err(problem) => {
+                self.note_refused_use(Some(&grant.session), repo, problem.code).await?;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Whether the bearer of `lease` may still do what [`authorize`](Self::authorize) allowed. Gives nothing out.
+    pub async fn still_authorized(&self, lease: &str, repo: &RepoUrl) -> bool {
+        match self.live_grant(lease).await {
+            Ok(Some(grant)) => self.lent(&grant, repo).await.is_ok(),
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    async fn live_grant(&self, lease: &str) -> Result<Option<Grant>, Problem> {
+        let (grant, now) = (self.store.grant_by_lease(TokenHash::of(lease).as_str()).await?, self.clock.now());
+        Ok(grant.filter(|grant| grant.ends_at > now))
+    }
+
+    /// What a request for one repository of a grant may carry.
+    async fn lent(&self, grant: &Grant, repo: &RepoUrl) -> Result<(Integration, Authorized), Problem> {
         let Some(repository) = grant.repositories.iter().find(|granted| granted.url == *repo).cloned() else {
-            return Err(refuse("This session may not reach this repository."));
+            return Err(refused(repo, "This session may not reach this repository."));
         };
         let integration = self.store.integration(&repository.integration).await?;
         let Some(integration) = integration.filter(|i| i.instance_url == *repo.instance()) else {
-            return Err(refuse("The integration of this repository was disconnected."));
+            return Err(refused(repo, "The integration of this repository was disconnected."));
         };
         let credential = match integration.auth_method {
-            AuthMethod::App => self.installation_token(&integration, &together(&grant, &repository)).await?,
+            AuthMethod::App => self.installation_token(&integration, &together(grant, &repository)).await?,
             _ => self.usable(&integration).await?.0,
         };
+        let now = self.clock.now();
         if integration.last_used_at.is_none_or(|at| now.duration_since(at) > USED_RESOLUTION) {
             self.store.touch_used(&integration.id, now).await?;
         }
         let kind = integration.provider;
-        let auth = git_auth(kind, &credential)?;
-        Ok(Authorized { credential, auth, provider: kind, repository, session: grant.session })
+        let (auth, session) = (git_auth(kind, &credential)?, grant.session.clone());
+        Ok((integration, Authorized { credential, auth, provider: kind, repository, session }))
     }
 
-    /// The credentials of a grant, for the session's environment and its redaction.
+    /// The credentials of a grant, for the session's environment and its redaction. Each is recorded before it is given.
     ///
     /// # Errors
     /// When one of them was disconnected or does not open.
@@ -164,7 +200,9 @@ impl Integrations {
         let mut tokens = Vec::with_capacity(grant.integrations.len());
         for granted in &grant.integrations {
             let integration = self.by_id(&granted.id).await?;
-            tokens.extend(self.session_token(grant, &integration).await?);
+            let Some(token) = self.session_token(grant, &integration).await? else { continue };
+            self.record_handed_over(&grant.session, &token.integration, "environment", None).await?;
+            tokens.push(token);
         }
         Ok(tokens)
     }
@@ -183,7 +221,8 @@ impl Integrations {
     }
 
     /// The present credential of `kind` for the bearer of a session's lease: of the integration whose token is in the
-    /// session's environment too. None where the session was granted none.
+    /// session's environment too. None where the session was granted none. It is recorded, with where it was asked for
+    /// `from`, before it is given.
     ///
     /// # Errors
     /// `forbidden` for a lease that is unknown, ended or another session's; what keeps a token from being refreshed.
@@ -192,17 +231,18 @@ impl Integrations {
         lease: &str,
         session: &SessionId,
         kind: ProviderKind,
+        from: Option<IpAddr>,
     ) -> Result<Option<SessionToken>, Problem> {
-        let now = self.clock.now();
-        let grant = self.store.grant_by_lease(TokenHash::of(lease).as_str()).await?;
-        let Some(grant) = grant.filter(|grant| grant.ends_at > now && grant.session == *session) else {
+        let grant = self.live_grant(lease).await?;
+        let Some(grant) = grant.filter(|grant| grant.session == *session) else {
             tracing::warn!(%session, provider = kind.slug(), "a credential was asked for without the session's lease");
             return Err(Problem::new(ProblemCode::Forbidden, "Access denied"));
         };
         for granted in grant.integrations.iter().filter(|granted| granted.provider == kind) {
             let Some(integration) = self.store.integration(&granted.id).await? else { continue };
             let Some(given) = self.session_token(&grant, &integration).await? else { continue };
-            self.store.touch_used(&integration.id, now).await?;
+            self.record_handed_over(session, &integration, "session", from).await?;
+            self.store.touch_used(&integration.id, self.clock.now()).await?;
             tracing::info!(%session, integration = %integration.id, "gave a session its credential");
             return Ok(Some(given));
         }

@@ -30,6 +30,8 @@ mod rotate;
 mod schedule;
 mod search;
 mod tally;
+mod trail;
+mod uses;
 
 use std::{fmt, sync::Arc};
 
@@ -49,12 +51,13 @@ pub use due_checks::DueChecks;
 pub use events::{AtProvider, Happening, IntegrationEvent, Subject};
 pub use fixed_apps::FixedApps;
 pub use github_app::AppWish;
-pub use grants::{Authorized, Lease, SessionToken, Wanted};
+pub use grants::{Authorized, GitAccess, Lease, SessionToken, Wanted};
 pub use list::Resolved;
 pub use master_key::RotationReport;
 pub use rotate::Rotation;
 pub use search::Found;
 pub use tally::Counts;
+pub use trail::Trail;
 
 /// Everything there is to do with integrations. Cheap to clone.
 #[derive(Clone)]
@@ -68,6 +71,7 @@ pub struct Integrations {
     made: Arc<installations::Made>,
     tally: Arc<tally::Tally>,
     webhooks: Webhooks,
+    trail: Trail,
 }
 
 impl Integrations {
@@ -81,12 +85,18 @@ impl Integrations {
     ) -> Self {
         let (turns, made, tally) = (refresh::Turns::new(), Arc::default(), Arc::default());
         let webhooks = Webhooks::new(store.clone(), sealer.clone(), http.clone(), clock.clone(), entropy.clone());
-        Self { store, sealer, http, clock, entropy, turns, made, tally, webhooks }
+        let trail = Trail::new(store.clone(), Arc::clone(&clock));
+        Self { store, sealer, http, clock, entropy, turns, made, tally, webhooks, trail }
     }
 
     /// The notification webhooks, whose secrets are sealed under the same master keys and rotated with them.
     pub fn webhooks(&self) -> &Webhooks {
         &self.webhooks
+    }
+
+    /// The pen of the audit trail.
+    pub fn trail(&self) -> &Trail {
+        &self.trail
     }
 }
 

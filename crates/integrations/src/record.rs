@@ -1,7 +1,7 @@
 //! The one place where it is written down what a provider says of a stored credential, with all that follows from it.
 
 use jiff::{SignedDuration, Timestamp};
-use valetkey_model::{CheckOutcome, Integration, IntegrationId, Problem};
+use valetkey_model::{AuditAction, CheckOutcome, Integration, IntegrationId, Problem, ProblemCode};
 use valetkey_store::{CheckRecord, Finding, Recorded};
 
 use crate::{
@@ -66,6 +66,12 @@ impl Integrations {
 
     /// Notes how a refresh of `old` ended. What it stored is stored: a failure here is only logged.
     pub(crate) async fn refreshed(&self, old: &Integration, how: Renewal<'_>) {
+        let problem = match how {
+            Renewal::Failed(problem) => Some(problem.code),
+            Renewal::Ended(CheckOutcome::Disconnected { code, .. }) => Some(*code),
+            Renewal::Ended(_) => Some(ProblemCode::InsufficientScope),
+            Renewal::Done => None,
+        };
         let (end, noted) = match how {
             Renewal::Done => (RefreshEnd::Renewed, Some(Happening::Refreshed)),
             Renewal::Failed(problem) => {
@@ -86,6 +92,7 @@ impl Integrations {
         };
         self.tally.refresh(end);
         if let Some(happening) = noted {
+            self.note_by_system(AuditAction::CredentialRefresh, old, problem).await;
             self.note(old, happening).await;
         }
         if !matches!(how, Renewal::Failed(_))

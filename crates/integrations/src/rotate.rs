@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use valetkey_model::{Actor, AuthMethod, CheckOutcome, Integration, IntegrationRef, Problem, ProblemCode};
+use valetkey_model::{Actor, AuditAction, AuthMethod, CheckOutcome, Integration, IntegrationRef, Problem, ProblemCode};
 use valetkey_providers::{Consent, Credential, ProviderError, Rotated, Verdict, provider};
 use valetkey_seal::{TokenHash, mint};
 use valetkey_store::{Claim, Finding, RefreshLease};
@@ -37,8 +37,14 @@ impl Integrations {
     pub async fn rotate(&self, by: &Actor, which: &IntegrationRef) -> Result<Rotation, Problem> {
         let Current { integration: known, credential: old } = self.fresh(&self.managed(by, which).await?).await?;
         // In a task of its own: once the provider has answered, nobody else has the new credential.
-        let this = self.clone();
-        let work = self.turns.running.spawn(async move { this.rotated_in_turn(&known, &old).await });
+        let (this, by) = (self.clone(), by.clone());
+        let work = self.turns.running.spawn(async move {
+            let rotation = this.rotated_in_turn(&known, &old).await?;
+            if let Rotation::Done(new) = &rotation {
+                this.record_change(&by, AuditAction::IntegrationRotate, new).await?;
+            }
+            Ok(rotation)
+        });
         let rotation = work.await.unwrap_or_else(|_| Err(interrupted()))?;
         if let Rotation::Done(new) = &rotation {
             // Its words about the new one are the status that is shown; a failure to ask changes nothing.

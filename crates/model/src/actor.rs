@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,8 @@ impl FromStr for Role {
 pub struct Actor {
     /// Who.
     pub user: UserId,
+    /// The address that they ask from, over the network.
+    pub from: Option<IpAddr>,
     administrator: bool,
     roles: BTreeMap<ProjectName, Role>,
     limits: Limits,
@@ -77,7 +79,7 @@ pub enum Projects<'a> {
 impl Actor {
     /// A person with their roles. An administrator of the instance has every role in every project.
     pub fn new(user: UserId, administrator: bool, roles: BTreeMap<ProjectName, Role>) -> Self {
-        Self { user, administrator, roles, limits: Limits::default() }
+        Self { user, from: None, administrator, roles, limits: Limits::default() }
     }
 
     /// The built-in administrator.
@@ -129,6 +131,16 @@ impl Actor {
             .remedy("An admin of the project can give you another role.")),
             Some(_) => Ok(()),
         }
+    }
+
+    /// Whether they administer the instance, or a project.
+    pub fn administers(&self) -> bool {
+        self.is_administrator() || self.administered().is_some()
+    }
+
+    /// The projects of which they were made an admin.
+    pub fn admin_of(&self) -> impl Iterator<Item = &ProjectName> {
+        self.roles.keys().filter(|project| self.is(Role::Admin, project))
     }
 
     /// Refuses whoever does not administer the instance.

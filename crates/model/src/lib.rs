@@ -9,6 +9,8 @@
 
 mod actor;
 mod assistant;
+mod audit;
+mod audit_chain;
 mod branch;
 mod claims;
 mod contents;
@@ -27,6 +29,8 @@ mod webhook;
 
 pub use actor::{Actor, Limits, Projects, Role};
 pub use assistant::{Assistant, Pin, Slot, SlotState, SlotStatus, StartedFrom, Tools};
+pub use audit::{AuditAction, AuditActor, AuditEntry, AuditEvent, AuditObject, AuditOutcome, RouteName};
+pub use audit_chain::{AuditBreak, AuditHash, AuditMark, BreakKind};
 pub use branch::{BranchName, BranchNameError};
 pub use claims::{Admission, Claims};
 pub use contents::{ContentsError, FilePath, Place, Revision};

@@ -9,7 +9,9 @@
 mod acp;
 mod api;
 mod app;
+mod audit;
 mod auth;
+mod client;
 mod docs;
 mod events;
 mod extract;

@@ -98,8 +98,10 @@ impl From<Failure> for ProblemDocument {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let (status, retry) = (self.status, self.problem.retry_after_seconds);
+        let (status, code, retry) = (self.status, self.problem.code, self.problem.retry_after_seconds);
         let mut response = (status, Json(ProblemDocument::from(self))).into_response();
+        // For the audit trail.
+        response.extensions_mut().insert(code);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

@@ -208,6 +208,12 @@ impl Row {
         self.described(|operation| operation.answer = Answer::Events(schema_of::<T>))
     }
 
+    /// Answers for as long as it takes: what it looks at may be large.
+    pub(crate) fn unbounded(mut self) -> Self {
+        self.streams = true;
+        self
+    }
+
     /// Puts the route into the API's document.
     pub(crate) fn operation(mut self, tag: &'static str, id: &'static str, summary: &'static str) -> Self {
         self.operation = Some(Operation {

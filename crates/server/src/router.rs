@@ -1,10 +1,15 @@
 //! The table made into a service, with what holds for every route: who may, how long, how much, and the headers.
 
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Extension, RequestExt as _, Router,
-    extract::{DefaultBodyLimit, RawPathParams, Request, State},
+    extract::{DefaultBodyLimit, MatchedPath, RawPathParams, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::MethodRouter,
@@ -16,7 +21,9 @@ use valetkey_model::{Actor, AssistantRef, IntegrationRef, Problem, ProblemCode, 
 
 use crate::{
     App,
+    audit::{self, Asked, Watch},
     auth::{self, Caller},
+    client::ClientAddress,
     metrics, pages,
     problem::{Failure, after_panic},
     route::{Audience, Permission, Right, Row},
@@ -33,12 +40,16 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 /// The server as a service.
 pub fn router(app: App) -> Router {
     let origin = app.config.public_url.origin().ascii_serialization();
-    let forms = CsrfLayer::new().with_rejection_response(|_| cross_site().into_response());
+    let forms = CsrfLayer::new().with_rejection_response(|_| (Extension(CrossSite), cross_site()).into_response());
     // An address that no browser sends as an origin needs no exception.
     let forms = forms.clone().add_trusted_origin(origin).unwrap_or(forms);
 
     let mut by_path: BTreeMap<&str, MethodRouter<App>> = BTreeMap::new();
+    let mut watches = HashMap::new();
     for row in routes::table() {
+        if row.method != Method::GET {
+            watches.insert(format!("{} {}", row.method, row.path), Watch::of(&row));
+        }
         let path = row.path;
         let guarded = guard(row, &app);
         let all = by_path.remove(path).unwrap_or_default().merge(guarded);
@@ -54,9 +65,33 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(forms)
+        .layer(middleware::from_fn_with_state((app.clone(), Arc::new(watches)), note_cross_site))
         .layer(middleware::from_fn(pages::for_people))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count));
     with_headers(router).with_state(app)
+}
+
+/// On the answer to a request that came from another site's page.
+#[derive(Debug, Clone, Copy)]
+struct CrossSite;
+
+/// Such a request is refused before its row is reached, and recorded all the same. `watches` are by method and path.
+async fn note_cross_site(
+    State((app, watches)): State<(App, Arc<HashMap<String, Watch>>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let watch = request
+        .extensions()
+        .get::<MatchedPath>()
+        .and_then(|path| watches.get(&format!("{} {}", request.method(), path.as_str())));
+    let Some(watch) = watch else { return next.run(request).await };
+    let asked = Asked::new(watch, &request);
+    let response = next.run(request).await;
+    if response.extensions().get::<CrossSite>().is_some() {
+        asked.turned_away(&app, &cross_site().problem).await;
+    }
+    response
 }
 
 /// What every answer tells a browser, unless its handler says otherwise.
@@ -83,16 +118,31 @@ fn default_header(name: HeaderName, value: HeaderValue) -> SetResponseHeaderLaye
 
 /// A row's handler behind what its row asks for.
 fn guard(row: Row, app: &App) -> MethodRouter<App> {
+    let watch = Watch::of(&row);
     let Row { permission, audience, streams, handler, .. } = row;
+    let watched = watch.clone();
+    // Inside the bound: what is finished although the client hung up is recorded too.
+    let record =
+        move |State(app): State<App>, request: Request, next: Next| audit::record(app, watched.clone(), request, next);
     let bounded = move |request: Request, next: Next| async move {
         if streams { next.run(request).await } else { within_time(request, next).await }
     };
-    let admit = move |State(app): State<App>, mut request: Request, next: Next| async move {
-        match admitted(&app, permission, &mut request).await {
-            Ok(()) => next.run(request).await,
-            Err(problem) => turn_away(audience, &request, problem),
+    let admit = move |State(app): State<App>, mut request: Request, next: Next| {
+        let watch = watch.clone();
+        async move {
+            let problem = match admitted(&app, permission, &mut request).await {
+                Ok(()) => return next.run(request).await,
+                Err(problem) => problem,
+            };
+            // A browser whose session is over is only shown the way.
+            if audience == Audience::Program || problem.code != ProblemCode::Unauthenticated {
+                let asked = Asked::new(&watch, &request);
+                asked.turned_away(&app, &problem).await;
+            }
+            turn_away(audience, &request, problem)
         }
     };
+    let handler = handler.layer(middleware::from_fn_with_state(app.clone(), record));
     handler.layer(middleware::from_fn(bounded)).layer(middleware::from_fn_with_state(app.clone(), admit))
 }
 
@@ -101,10 +151,12 @@ async fn admitted(app: &App, permission: Permission, request: &mut Request) -> R
     if matches!(permission, Permission::Public | Permission::Lease) {
         return Ok(());
     }
-    let caller = match request.extensions().get::<Caller>() {
+    let mut caller = match request.extensions().get::<Caller>() {
         Some(caller) => caller.clone(),
         None => auth::identify(app, request.headers()).await?,
     };
+    caller.actor.from = ClientAddress::of(request.extensions()).0;
+    request.extensions_mut().insert(caller.clone());
     if caller.actor.limits().read_only && !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Problem::new(ProblemCode::Forbidden, "This token may only read.")
             .remedy("Use a token that may write; `valetkey tokens create` makes one."));
@@ -121,7 +173,6 @@ async fn admitted(app: &App, permission: Permission, request: &mut Request) -> R
         // What is one person's alone is looked up among theirs.
         Permission::User | Permission::Owner | Permission::Public | Permission::Lease => {}
     }
-    request.extensions_mut().insert(caller);
     Ok(())
 }
 

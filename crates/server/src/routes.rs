@@ -16,6 +16,7 @@ pub(crate) fn table() -> Vec<Row> {
 /// The routes that the API's document describes.
 pub(crate) fn operations() -> Vec<Row> {
     [
+        api::audit::rows(),
         api::providers::rows(),
         api::provider_apps::rows(),
         api::integrations::rows(),

@@ -1,9 +1,10 @@
 //! The listener: what a slow or greedy client can take is bounded before any handler runs.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, response::Response};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -14,6 +15,8 @@ use tokio::{
     sync::Semaphore,
     time::sleep,
 };
+
+use crate::client::ClientAddress;
 
 const MAX_CONNECTIONS: usize = 4096;
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
@@ -31,9 +34,9 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
             seat = Arc::clone(&seats).acquire_owned() => seat,
             () = &mut shutdown => break,
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     after_failed_accept(&error).await;
                     continue;
@@ -41,7 +44,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
             },
             () = &mut shutdown => break,
         };
-        let connection = connections.watch(connection(stream, router.clone()));
+        let service = FromPeer { address: ClientAddress::of_peer(peer.ip()), router: router.clone() };
+        let connection = connections.watch(connection(stream, service));
         tokio::spawn(async move {
             let _seat = seat;
             if let Err(error) = connection.await {
@@ -53,13 +57,31 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
     connections.shutdown().await;
 }
 
-fn connection(stream: TcpStream, router: Router) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+/// The service as one connection sees it: each request is told where it comes from.
+#[derive(Clone)]
+struct FromPeer {
+    address: ClientAddress,
+    router: Router,
+}
+
+impl Service<Request<Incoming>> for FromPeer {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.address);
+        TowerToHyperService::new(self.router.clone()).call(request)
+    }
+}
+
+fn connection(stream: TcpStream, service: FromPeer) -> http1::Connection<TokioIo<TcpStream>, FromPeer> {
     // Events of a session are small and should leave at once.
     let _ = stream.set_nodelay(true);
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
 }
 
 /// One client's broken connection is no reason to wait; a lack of resources is.

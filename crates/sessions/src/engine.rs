@@ -18,7 +18,8 @@ use valetkey_gateway::Gateway;
 use valetkey_git::Git;
 use valetkey_integrations::Integrations;
 use valetkey_model::{
-    Actor, Clock, EngineId, Entropy, EventBody, Phase, Problem, ProblemCode, ProjectName, Role, Session, SessionId,
+    Actor, AuditAction, AuditActor, AuditEvent, AuditOutcome, Clock, EngineId, Entropy, EventBody, Phase, Problem,
+    ProblemCode, ProjectName, Role, Session, SessionId,
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
@@ -187,6 +188,9 @@ impl Engine {
         };
         let spec = new.into_spec(&id, &parts.config.agent, assistant)?;
         let session = Session::new(id, project.clone(), by.user.clone(), spec, now);
+        let event = parts.integrations.trail().event_by(by, AuditAction::SessionCreate).to("session", &session.id);
+        let (project, id) = (Some(session.project.clone()), Some(session.id.clone()));
+        parts.integrations.trail().record(AuditEvent { project, session: id, ..event }).await?;
         let stop = Stop::default();
         // Before it is stored: a stored session of ours that is not known here is one that was lost.
         let (redactor, stopping) = (Redactor::new(), stop.clone());
@@ -412,6 +416,23 @@ async fn look_around(parts: std::sync::Weak<Parts>) {
 }
 
 impl Parts {
+    /// Puts the end of a session into the audit trail. It has ended whether that succeeds or not.
+    pub(crate) async fn note_end(&self, session: &Session) {
+        let trail = self.integrations.trail();
+        let event = AuditEvent {
+            on_behalf_of: Some(session.owner.clone()),
+            project: Some(session.project.clone()),
+            session: Some(session.id.clone()),
+            ..trail.event(AuditActor::System, AuditAction::SessionEnd).to("session", &session.id)
+        };
+        let event = event.with("phase", session.phase);
+        let event = match &session.failure {
+            Some(problem) => AuditEvent { outcome: AuditOutcome::Failed, code: Some(problem.code), ..event },
+            None => event,
+        };
+        trail.note(event).await;
+    }
+
     pub(crate) async fn is_over(&self, id: &SessionId) -> Result<bool, Problem> {
         Ok(self.store.session(id).await?.is_none_or(|session| session.phase.is_final()))
     }
@@ -464,6 +485,7 @@ impl Parts {
             Err(StoreError::Stale(_)) => return Ok(()),
             other => other?,
         }
+        self.note_end(&session).await;
         self.append(id, &[(now, EventBody::Phase { phase: Phase::Failed })]).await?;
         tracing::warn!(session = %id, why, "ended a session that nobody runs");
         Ok(())

@@ -40,6 +40,7 @@ impl Run {
         self.log.flush().await?;
         let task = self.redactor.redact(&self.session.spec.task);
         self.parts.record_end(&self.session, before, Some(&task)).await?;
+        self.parts.note_end(&self.session).await;
         self.parts.changed.send_modify(|n| *n = n.wrapping_add(1));
         Ok(())
     }

@@ -25,6 +25,9 @@ pub enum StoreError {
         /// The first field that does not parse.
         field: &'static str,
     },
+    /// The audit trail can't be written; the log says why. What was to be recorded must not go on.
+    #[error("the audit trail can't be written")]
+    NotRecorded,
     /// The database file can't be made where it should be.
     #[error("the database file {path} can't be made")]
     Location {
@@ -58,6 +61,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(_) => ProblemCode::NotFound,
             StoreError::Conflict(_) | StoreError::Stale(_) => ProblemCode::Conflict,
             StoreError::Damaged { .. }
+            | StoreError::NotRecorded
             | StoreError::Location { .. }
             | StoreError::Migration(_)
             | StoreError::Unavailable(_) => {

@@ -8,6 +8,9 @@
 //! database at once. Moments are passed in and kept to the millisecond.
 
 mod assistant;
+mod audit;
+mod audit_appends;
+mod audit_check;
 mod census;
 mod check;
 mod conditions;
@@ -39,6 +42,8 @@ mod webhook;
 mod webhook_delivery;
 
 pub use assistant::AssistantFilter;
+pub use audit::AuditFilter;
+pub use audit_check::AuditReport;
 pub use census::Census;
 pub use check::{CheckRecord, Finding, Recorded};
 pub use credential::{Reconnection, StoredCredential};

@@ -7,6 +7,13 @@ use sqlx::{
 
 use crate::{Store, StoreError, store::Dialect};
 
+/// The one migration that the two databases are told in different words: its triggers.
+const AUDIT: i64 = 7;
+const AUDIT_SQLITE: &str =
+    concat!(include_str!("../migrations/0007_audit.sql"), include_str!("../migrations/0007_audit_sqlite.sql"));
+const AUDIT_POSTGRES: &str =
+    concat!(include_str!("../migrations/0007_audit.sql"), include_str!("../migrations/0007_audit_postgres.sql"));
+
 /// Forward only. The checksum of each is stored with it: a released one never changes.
 const ALL: &[(i64, &str, &str)] = &[
     (1, "first tables", include_str!("../migrations/0001_first_tables.sql")),
@@ -15,6 +22,7 @@ const ALL: &[(i64, &str, &str)] = &[
     (4, "people and projects", include_str!("../migrations/0004_people_and_projects.sql")),
     (5, "sign in", include_str!("../migrations/0005_sign_in.sql")),
     (6, "webhooks", include_str!("../migrations/0006_webhooks.sql")),
+    (AUDIT, "audit", AUDIT_SQLITE),
     (11, "assistants", include_str!("../migrations/0011_assistants.sql")),
 ];
 
@@ -42,6 +50,7 @@ pub(crate) async fn run(store: &Store) -> Result<(), StoreError> {
 fn migration(store: &Store, version: i64, name: &'static str, sql: &'static str) -> Migration {
     let sql = match store.dialect {
         Dialect::Sqlite => sql.into_sql_str(),
+        Dialect::Postgres if version == AUDIT => AUDIT_POSTGRES.into_sql_str(),
         Dialect::Postgres => AssertSqlSafe(sql.replace("BLOB", "BYTEA")).into_sql_str(),
     };
     Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)

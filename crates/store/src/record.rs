@@ -49,6 +49,11 @@ impl<'r> Record<'r> {
         T::deserialize(word).map_err(|_: value::Error| self.damaged(field))
     }
 
+    /// As [`word`](Self::word), where there may be none.
+    pub(crate) fn word_or_none<T: DeserializeOwned>(&self, field: &'static str) -> Result<Option<T>, StoreError> {
+        if self.get::<Option<String>>(field)?.is_some() { self.word(field).map(Some) } else { Ok(None) }
+    }
+
     /// Text that is JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self, field: &'static str) -> Result<T, StoreError> {
         serde_json::from_str(self.get::<&str>(field)?).map_err(|_| self.damaged(field))

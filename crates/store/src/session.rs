@@ -115,6 +115,17 @@ impl Store {
         query.fetch(&self.reader).await?.iter().map(session).collect()
     }
 
+    /// Whose a session is, and in which project. One read of one index.
+    ///
+    /// # Errors
+    /// When the database does not answer or the record is damaged.
+    pub async fn session_of(&self, id: &SessionId) -> Result<Option<(UserId, ProjectName)>, StoreError> {
+        let query = sqlx::query("SELECT id, owner, project FROM sessions WHERE id = $1").bind(id.as_str());
+        let Some(row) = query.fetch_optional(&self.reader).await? else { return Ok(None) };
+        let record = Record::new(&row, "session", "id");
+        Ok(Some((record.parsed("owner")?, record.parsed("project")?)))
+    }
+
     /// Stores a session as it is now, if it is still in `expected` phase. One that enters a final phase loses its grant
     /// in the same transaction.
     ///

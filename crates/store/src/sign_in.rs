@@ -36,7 +36,8 @@ pub struct WebSession {
 }
 
 impl SignInWay {
-    fn as_str(self) -> &'static str {
+    /// The word in the database and in the audit trail.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Link => "link",
             Self::Token => "token",

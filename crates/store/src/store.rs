@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use sqlx::{
     Any, AnyPool, ConnectOptions as _, Row as _, Transaction,
@@ -6,7 +6,7 @@ use sqlx::{
 };
 use url::Url;
 
-use crate::{DatabaseUrl, StoreError, database_url::Place, migrations, sqlite};
+use crate::{DatabaseUrl, StoreError, audit_appends::Appends, database_url::Place, migrations, sqlite};
 
 /// A handle on the database; clones share it.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub struct Store {
     /// For everything else.
     pub(crate) reader: AnyPool,
     pub(crate) dialect: Dialect,
+    /// Entries of the audit trail that wait to be written.
+    pub(crate) appends: Arc<Appends>,
 }
 
 /// Where the two databases differ.
@@ -55,14 +57,20 @@ impl Store {
     /// When it can't be made or reached, or was used by a newer version.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
+        let appends = Arc::default();
         let store = match &url.0 {
             Place::Sqlite(path) => {
                 let url = sqlite::prepare(path).await?;
-                Self { writer: sqlite::writer(&url)?, reader: sqlite::readers(&url)?, dialect: Dialect::Sqlite }
+                Self {
+                    writer: sqlite::writer(&url)?,
+                    reader: sqlite::readers(&url)?,
+                    dialect: Dialect::Sqlite,
+                    appends,
+                }
             }
             Place::Postgres(url) => {
                 let pool = postgres(url)?;
-                Self { writer: pool.clone(), reader: pool, dialect: Dialect::Postgres }
+                Self { writer: pool.clone(), reader: pool, dialect: Dialect::Postgres, appends }
             }
         };
         migrations::run(&store).await?;

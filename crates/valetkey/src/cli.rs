@@ -4,9 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use valetkey_model::{
-    Alias, AssistantRef, BranchName, InstanceUrl, InstanceUrlError, IntegrationRef, ProjectName, ProviderKind, RepoUrl,
-    SessionId, TokenId,
+    Alias, AssistantRef, AuditMark, AuditOutcome, BranchName, InstanceUrl, InstanceUrlError, IntegrationRef,
+    ProjectName, ProviderKind, RepoUrl, SessionId, TokenId,
 };
 
 use crate::{repo_argument::RepoArgument, settings::SettingsArgs};
@@ -42,6 +43,7 @@ Settings and their defaults (flag > environment > valetkey.toml > default):
   outbound_allow   VALETKEY_OUTBOUND_ALLOW   none
   agent            VALETKEY_AGENT            claude -p {task}
   agent_env        VALETKEY_AGENT_ENV        none; such as ANTHROPIC_API_KEY
+  audit_retention_days  VALETKEY_AUDIT_RETENTION_DAYS  for ever
 
 The file is --config, else VALETKEY_CONFIG, else valetkey/valetkey.toml in the platform's
 folder for configuration; paths in it are relative to it. VALETKEY_LOG (or RUST_LOG) says
@@ -130,6 +132,11 @@ pub(crate) enum Command {
     Tokens {
         #[command(subcommand)]
         command: Option<TokensCommand>,
+    },
+    /// See who did what, and verify that the record of it is whole
+    Audit {
+        #[command(subcommand)]
+        command: Option<AuditCommand>,
     },
     /// Answer git as a credential helper, for use outside sessions
     GitCredential(GitCredentialArgs),
@@ -468,6 +475,67 @@ pub(crate) enum CredentialOperation {
     Store,
     /// Nothing: a credential ends with `integrations disconnect`.
     Erase,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// What happened, newest first (the default)
+    List {
+        #[command(flatten)]
+        filter: AuditFilterArgs,
+        /// How many entries at most
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: usize,
+    },
+    /// All of it, oldest first, as JSON lines with their hashes; `verify --file` checks them
+    Export {
+        #[command(flatten)]
+        filter: AuditFilterArgs,
+    },
+    /// Look at every entry: whether it is as it was written, and none is missing
+    Verify {
+        /// Of an exported file instead of the store
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The file was exported with a filter, so entries are missing between those that are there
+        #[arg(long, requires = "file")]
+        selection: bool,
+        /// A mark that an earlier look printed; it must still be on the chain
+        #[arg(long, value_name = "SEQ:HASH")]
+        mark: Option<AuditMark>,
+    },
+}
+
+/// Which entries of the audit trail.
+#[derive(Debug, Default, Args)]
+pub(crate) struct AuditFilterArgs {
+    /// Only what you did, or Valetkey for you
+    #[arg(long)]
+    pub(crate) mine: bool,
+    /// Only what this person did; `system` for what Valetkey did by itself
+    #[arg(long, value_name = "ID")]
+    pub(crate) actor: Option<String>,
+    /// Only actions that begin like this: credential.use, session.
+    #[arg(long, value_name = "WORD")]
+    pub(crate) action: Option<String>,
+    /// Only in this project
+    #[arg(long)]
+    pub(crate) project: Option<ProjectName>,
+    /// Only by or in this session
+    #[arg(long)]
+    pub(crate) session: Option<SessionId>,
+    /// Only to the thing with this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) object: Option<String>,
+    /// Only what was allowed, refused, or failed
+    #[arg(long, value_name = "allowed|refused|failed")]
+    pub(crate) outcome: Option<AuditOutcome>,
+    /// Not before this moment: 2026-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Timestamp>,
+    /// Before this moment
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Timestamp>,
 }
 
 #[derive(Debug, Subcommand)]

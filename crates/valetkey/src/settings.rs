@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs, io,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -46,6 +47,9 @@ pub(crate) struct SettingsArgs {
     /// Variables of our own environment that agents see too [env: VALETKEY_AGENT_ENV]
     #[arg(long, global = true, hide_short_help = true, value_name = "NAME,…")]
     agent_env: Option<String>,
+    /// For how long the audit trail is kept; for ever if not given [env: VALETKEY_AUDIT_RETENTION_DAYS]
+    #[arg(long, global = true, hide_short_help = true, value_name = "DAYS")]
+    audit_retention_days: Option<NonZeroU32>,
 }
 
 /// One layer of settings, as written. The keys are those of the file and, in capitals, of the environment.
@@ -62,6 +66,7 @@ pub(crate) struct Layer {
     pub(crate) outbound_allow: Option<String>,
     pub(crate) agent: Option<String>,
     pub(crate) agent_env: Option<String>,
+    pub(crate) audit_retention_days: Option<NonZeroU32>,
     #[serde(default, rename = "provider_app")]
     pub(crate) provider_apps: Vec<AppEntry>,
     pub(crate) oidc: Option<OidcTable>,
@@ -95,6 +100,7 @@ pub(crate) struct Settings {
     pub(crate) outbound_allow: String,
     pub(crate) agent: Vec<String>,
     pub(crate) agent_env: Vec<String>,
+    pub(crate) audit_retention_days: Option<NonZeroU32>,
     pub(crate) provider_apps: Vec<AppEntry>,
     pub(crate) oidc: Option<OidcTable>,
     pub(crate) trusted_proxy: Option<ProxyTable>,
@@ -138,6 +144,10 @@ pub(crate) enum SettingsError {
     TrustedProxy(String),
     #[error("`agent_env` must be names of variables, separated by commas; VALETKEY_… are never passed on")]
     AgentEnv,
+    #[error(
+        "`audit_retention_days` must be a whole number of days, 1 or more; without it the audit trail is kept for ever"
+    )]
+    AuditRetention,
 }
 
 /// Reads one of our own environment's variables.
@@ -181,6 +191,7 @@ impl Settings {
             outbound_allow,
             agent: words(layer.agent.as_deref().unwrap_or(DEFAULT_AGENT)).ok_or(SettingsError::Agent)?,
             agent_env: names(layer.agent_env.as_deref().unwrap_or_default()).ok_or(SettingsError::AgentEnv)?,
+            audit_retention_days: layer.audit_retention_days,
             provider_apps: check_apps(layer.provider_apps)?,
             oidc: layer.oidc,
             trusted_proxy: layer.trusted_proxy,
@@ -210,6 +221,7 @@ impl SettingsArgs {
             extra_ca_file: args.extra_ca_file,
             outbound_allow: args.outbound_allow,
             agent_env: args.agent_env,
+            audit_retention_days: args.audit_retention_days,
             ..own
         }
     }
@@ -229,6 +241,7 @@ impl Layer {
             outbound_allow: self.outbound_allow.or(lower.outbound_allow),
             agent: self.agent.or(lower.agent),
             agent_env: self.agent_env.or(lower.agent_env),
+            audit_retention_days: self.audit_retention_days.or(lower.audit_retention_days),
             // Only a file has these.
             provider_apps: lower.provider_apps,
             oidc: lower.oidc,
@@ -255,6 +268,9 @@ impl Layer {
             outbound_allow: text("VALETKEY_OUTBOUND_ALLOW")?,
             agent: text("VALETKEY_AGENT")?,
             agent_env: text("VALETKEY_AGENT_ENV")?,
+            audit_retention_days: text("VALETKEY_AUDIT_RETENTION_DAYS")?
+                .map(|days| days.parse().map_err(|_| SettingsError::AuditRetention))
+                .transpose()?,
             ..Self::default()
         })
     }

@@ -38,6 +38,19 @@ fn a_flag_beats_the_environment_beats_the_file() {
 }
 
 #[test]
+fn the_audit_trail_is_kept_for_ever_or_for_whole_days() {
+    let days = |settings: Settings| settings.audit_retention_days.map(NonZeroU32::get);
+    assert_eq!(days(with_file("", &[]).unwrap()), None);
+    assert_eq!(days(with_file("audit_retention_days = 400", &[]).unwrap()), Some(400));
+    assert_eq!(days(with_file("", &[("VALETKEY_AUDIT_RETENTION_DAYS", "30")]).unwrap()), Some(30));
+    for bad in ["0", "-1", "1.5", "90d"] {
+        let refused = with_file("", &[("VALETKEY_AUDIT_RETENTION_DAYS", bad)]);
+        assert!(matches!(refused, Err(SettingsError::AuditRetention)), "{bad}");
+    }
+    assert!(with_file("audit_retention_days = 0", &[]).is_err());
+}
+
+#[test]
 fn an_unknown_key_is_an_error_that_lists_the_known_ones() {
     let error = with_file("\nlisten = '127.0.0.1:1'\nlisten_on = 'x'", &[]).unwrap_err().to_string();
     assert!(error.contains("line 3") && error.contains("listen_on") && error.contains("`outbound_allow`"), "{error}");

@@ -78,5 +78,11 @@ async fn purge(foundation: &Foundation, now: Timestamp) -> Result<(), Problem> {
     if forgotten > 0 {
         tracing::debug!(forgotten, "forgot what is past");
     }
+    let kept = foundation.settings.audit_retention_days;
+    // A moment before the calendar begins is one before which nothing was recorded.
+    let before = kept.and_then(|days| now.checked_sub(SignedDuration::from_hours(24 * i64::from(days.get()))).ok());
+    if let Some(before) = before {
+        foundation.integrations.trail().forget(before).await?;
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! A credential's life against a forge that behaves as the providers document.
 
+mod audit;
 mod consent;
 mod fixed_apps;
 mod forges;

@@ -14,6 +14,7 @@ use super::{TAG, jira::site_of};
 use crate::{
     App,
     auth::SessionToken,
+    client::ClientAddress,
     extract::Ids,
     problem::{Answer, Failure},
     route::Row,
@@ -56,12 +57,12 @@ type Asked = Ids<ProjectName, SessionId>;
 /// The session's present credential of a provider; `missing` is what is said where it has none.
 async fn granted(
     app: &App,
-    token: &SessionToken,
+    (token, from): (&SessionToken, ClientAddress),
     Ids(project, session): Asked,
     kind: ProviderKind,
     missing: &str,
 ) -> Answer<Granted> {
-    let granted = app.integrations.session_credential(token.as_str(), &session, kind).await?;
+    let granted = app.integrations.session_credential(token.as_str(), &session, kind, from.0).await?;
     let known = app.store.session(&session).await?;
     if known.is_none_or(|known| known.project != project) {
         return Err(Failure::new(ProblemCode::NotFound, "Session not found"));
@@ -94,9 +95,14 @@ struct GitHubCredential {
     expires_at: Option<Timestamp>,
 }
 
-async fn github(State(app): State<App>, token: SessionToken, asked: Asked) -> Answer<Json<GitHubCredential>> {
+async fn github(
+    State(app): State<App>,
+    token: SessionToken,
+    from: ClientAddress,
+    asked: Asked,
+) -> Answer<Json<GitHubCredential>> {
     let missing = "no GitHub credentials available. Connect GitHub on the Integrations page";
-    let granted = granted(&app, &token, asked, ProviderKind::GitHub, missing).await?;
+    let granted = granted(&app, (&token, from), asked, ProviderKind::GitHub, missing).await?;
     Ok(Json(GitHubCredential {
         token: plain(&granted),
         email: email(&granted.integration),
@@ -119,9 +125,14 @@ struct GitLabCredential {
     provider: ProviderKind,
 }
 
-async fn gitlab(State(app): State<App>, token: SessionToken, asked: Asked) -> Answer<Json<GitLabCredential>> {
+async fn gitlab(
+    State(app): State<App>,
+    token: SessionToken,
+    from: ClientAddress,
+    asked: Asked,
+) -> Answer<Json<GitLabCredential>> {
     let missing = "GitLab credentials not configured";
-    let granted = granted(&app, &token, asked, ProviderKind::GitLab, missing).await?;
+    let granted = granted(&app, (&token, from), asked, ProviderKind::GitLab, missing).await?;
     Ok(Json(GitLabCredential {
         token: plain(&granted),
         email: email(&granted.integration),
@@ -140,9 +151,14 @@ struct JiraCredential {
     api_token: String,
 }
 
-async fn jira(State(app): State<App>, token: SessionToken, asked: Asked) -> Answer<Json<JiraCredential>> {
+async fn jira(
+    State(app): State<App>,
+    token: SessionToken,
+    from: ClientAddress,
+    asked: Asked,
+) -> Answer<Json<JiraCredential>> {
     let missing = "Jira credentials not configured";
-    let granted = granted(&app, &token, asked, ProviderKind::Jira, missing).await?;
+    let granted = granted(&app, (&token, from), asked, ProviderKind::Jira, missing).await?;
     let login = granted.credential.login.clone();
     Ok(Json(JiraCredential {
         url: site_of(&granted.integration),
@@ -162,9 +178,14 @@ struct GoogleCredential {
     expires_at: Option<Timestamp>,
 }
 
-async fn google(State(app): State<App>, token: SessionToken, asked: Asked) -> Answer<Json<GoogleCredential>> {
+async fn google(
+    State(app): State<App>,
+    token: SessionToken,
+    from: ClientAddress,
+    asked: Asked,
+) -> Answer<Json<GoogleCredential>> {
     let missing = "Google credentials not configured";
-    let granted = granted(&app, &token, asked, ProviderKind::Google, missing).await.map_err(consent_is_over)?;
+    let granted = granted(&app, (&token, from), asked, ProviderKind::Google, missing).await.map_err(consent_is_over)?;
     Ok(Json(GoogleCredential {
         access_token: plain(&granted),
         email: email(&granted.integration),

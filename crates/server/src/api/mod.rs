@@ -1,6 +1,7 @@
 //! Our own API under `/api/v1`: one file per noun.
 
 pub(crate) mod assistants;
+pub(crate) mod audit;
 pub(crate) mod integration_events;
 pub(crate) mod integrations;
 pub(crate) mod me;

@@ -1,11 +1,11 @@
 //! API tokens: bearer tokens of ours for programs. Their value is shown once, when they are made.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use http::StatusCode;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Limits, ProblemCode, ProjectName, Role, TokenId};
+use valetkey_model::{AuditObject, Limits, ProblemCode, ProjectName, Role, TokenId};
 use valetkey_seal::{TokenHash, mint};
 use valetkey_store::TokenRecord;
 
@@ -130,8 +130,9 @@ async fn create(
     State(app): State<App>,
     caller: Caller,
     Body(new): Body<NewToken>,
-) -> Answer<(StatusCode, Json<CreatedToken>)> {
-    Ok((StatusCode::CREATED, Json(make(&app, &caller, new).await?)))
+) -> Answer<(StatusCode, Extension<AuditObject>, Json<CreatedToken>)> {
+    let made = make(&app, &caller, new).await?;
+    Ok((StatusCode::CREATED, Extension(AuditObject::new("token", &made.about.id)), Json(made)))
 }
 
 /// Makes an API token of the caller.

@@ -12,6 +12,8 @@ pub(crate) struct Frame {
     section: Option<Section>,
     /// Who is signed in; the navigation is shown to them only.
     user: Option<String>,
+    /// Whether they look after a project, or the instance, and so at what happens in it.
+    audits: bool,
     version: Option<String>,
     notice: Option<&'static str>,
     styles: &'static str,
@@ -28,6 +30,7 @@ pub(crate) enum Section {
     Assistants,
     Sessions,
     Projects,
+    Audit,
     Settings,
 }
 
@@ -36,6 +39,7 @@ impl Frame {
     pub(crate) fn new(app: &App, caller: &Caller, section: Section, title: impl Into<String>) -> Self {
         Self {
             user: Some(caller.actor.user.to_string()),
+            audits: caller.actor.administers(),
             version: Some(app.config.version.clone()),
             section: Some(section),
             ..Self::bare(title)
@@ -48,6 +52,7 @@ impl Frame {
             title: title.into(),
             section: None,
             user: None,
+            audits: false,
             version: None,
             notice: None,
             styles: &assets::STYLES,
@@ -118,7 +123,8 @@ fn sentence(did: &str) -> Option<&'static str> {
 impl Frame {
     pub(crate) fn sample() -> Self {
         let (user, version) = (Some("admin".to_owned()), Some("0.1.0".to_owned()));
-        Self { user, version, section: Some(Section::Sessions), ..Self::bare("Sample") }.after(Some("tested"))
+        Self { user, audits: true, version, section: Some(Section::Sessions), ..Self::bare("Sample") }
+            .after(Some("tested"))
     }
 }
 

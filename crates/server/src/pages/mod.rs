@@ -7,6 +7,7 @@
 mod ansi;
 mod assets;
 mod assistants;
+mod audit;
 mod error;
 mod form;
 mod frame;
@@ -36,6 +37,7 @@ pub(crate) fn rows() -> Vec<Row> {
         settings::rows(),
         sessions::rows(),
         webhooks::rows(),
+        audit::rows(),
     ]
     .into_iter()
     .flatten()

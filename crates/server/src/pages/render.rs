@@ -71,6 +71,7 @@ const SOURCES: &[(&str, &str)] = &templates![
     "assistant_delete.html",
     "assistant_project.html",
     "assistants.html",
+    "audit.html",
     "card.html",
     "connect.html",
     "device.html",
@@ -149,8 +150,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{assistants, error, home, integrations, sessions, settings, sign_in};
-    use crate::pages::{error, home, integrations, sessions, settings, sign_in, webhooks};
+    use crate::pages::{assistants, audit, error, home, integrations, sessions, settings, sign_in, webhooks};
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -167,6 +167,7 @@ pub(crate) mod tests {
             settings::samples(),
             sessions::samples(),
             webhooks::samples(),
+            audit::tests::samples(),
         ]
         .into_iter()
         .flatten()

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     App, auth,
+    client::ClientAddress,
     extract::Params,
     problem::Answer,
     route::Row,
@@ -118,11 +119,12 @@ async fn go_to_identity_provider(State(app): State<App>, Params(way): Params<Way
 
 async fn come_from_identity_provider(
     State(app): State<App>,
+    from: ClientAddress,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let Arrival { outcome, dropped } =
-        sign_in::finish_at_identity_provider(&app, &headers, &query.unwrap_or_default()).await;
+        sign_in::finish_at_identity_provider(&app, &headers, &query.unwrap_or_default(), from).await;
     let mut response = match outcome {
         Ok((cookie, path)) => ([(header::SET_COOKIE, cookie)], Redirect::to(path.as_str())).into_response(),
         Err(problem) => not_admitted(SignInView::new(&app), problem)?,
@@ -131,8 +133,8 @@ async fn come_from_identity_provider(
     Ok(response)
 }
 
-async fn with_token(State(app): State<App>, form: Form) -> Answer<Response> {
-    let answer = sign_in::with_token(&app, form.get("token")).await;
+async fn with_token(State(app): State<App>, from: ClientAddress, form: Form) -> Answer<Response> {
+    let answer = sign_in::with_token(&app, form.get("token"), from).await;
     let answer = answer.map_err(|problem| match problem.code {
         ProblemCode::Unauthenticated => Problem::new(problem.code, "This API token is not valid, or has expired."),
         _ => problem,
@@ -144,8 +146,8 @@ async fn show_link(Path(_): Path<String>) -> impl IntoResponse {
     Page::new(Frame::bare("Sign in"), LinkView {})
 }
 
-async fn with_link(State(app): State<App>, Path(token): Path<String>) -> Answer<Response> {
-    admitted(&app, sign_in::with_link(&app, &token).await, &LocalPath::default())
+async fn with_link(State(app): State<App>, from: ClientAddress, Path(token): Path<String>) -> Answer<Response> {
+    admitted(&app, sign_in::with_link(&app, &token, from).await, &LocalPath::default())
 }
 
 fn admitted(app: &App, answer: Result<HeaderValue, Problem>, path: &LocalPath) -> Answer<Response> {

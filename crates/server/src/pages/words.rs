@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use valetkey_model::{DeliveryState, InstallationState, Phase, Status, Step};
+use valetkey_model::{AuditOutcome, DeliveryState, InstallationState, Phase, Status, Step};
 
 /// A moment as people read it; programs and screen readers get the exact form too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -159,6 +159,17 @@ impl From<InstallationState> for Badge {
             InstallationState::Suspended => ("Suspended", Tone::Bad),
             InstallationState::PendingApproval => ("Waiting for approval", Tone::Warn),
             InstallationState::Removed => ("Removed", Tone::Idle),
+        };
+        Self { word, tone }
+    }
+}
+
+impl From<AuditOutcome> for Badge {
+    fn from(outcome: AuditOutcome) -> Self {
+        let (word, tone) = match outcome {
+            AuditOutcome::Allowed => ("Done", Tone::Idle),
+            AuditOutcome::Refused => ("Refused", Tone::Bad),
+            AuditOutcome::Failed => ("Failed", Tone::Warn),
         };
         Self { word, tone }
     }

@@ -12,7 +12,7 @@ use super::{
     attempt::{Attempt, drop_cookie},
     begin as begin_session,
 };
-use crate::App;
+use crate::{App, client::ClientAddress};
 
 /// An OpenID provider, as an administrator set it.
 #[derive(Debug)]
@@ -60,11 +60,16 @@ pub(crate) async fn begin(app: &App, return_to: LocalPath) -> Result<Departure, 
 
 /// Takes what the identity provider sent a browser back with, and begins a browser session for whoever it says it is. An
 /// attempt is over with its first answer, whatever it is.
-pub(crate) async fn finish(app: &App, headers: &HeaderMap, query: &str) -> Arrival {
-    Arrival { outcome: arrived(app, headers, query).await, dropped: drop_cookie(app) }
+pub(crate) async fn finish(app: &App, headers: &HeaderMap, query: &str, from: ClientAddress) -> Arrival {
+    Arrival { outcome: arrived(app, headers, query, from).await, dropped: drop_cookie(app) }
 }
 
-async fn arrived(app: &App, headers: &HeaderMap, query: &str) -> Result<(HeaderValue, LocalPath), Problem> {
+async fn arrived(
+    app: &App,
+    headers: &HeaderMap,
+    query: &str,
+    from: ClientAddress,
+) -> Result<(HeaderValue, LocalPath), Problem> {
     let provider = set(app)?;
     let attempt = Attempt::of(headers, app.now()).ok_or(OidcError::OtherAttempt)?;
     let claims = provider.party.finish(&redirect_uri(app), query, &attempt.secrets(), app.now()).await;
@@ -76,7 +81,7 @@ async fn arrived(app: &App, headers: &HeaderMap, query: &str) -> Result<(HeaderV
         return Err(Problem::new(ProblemCode::Forbidden, "Your account is disabled on this server.")
             .remedy("Ask an administrator to enable it again."));
     }
-    Ok((begin_session(app, &person.id, SignInWay::IdentityProvider).await?, attempt.return_to))
+    Ok((begin_session(app, &person.id, SignInWay::IdentityProvider, from).await?, attempt.return_to))
 }
 
 impl IdentityProvider {

@@ -15,11 +15,11 @@ mod proxy;
 
 use http::{HeaderMap, HeaderValue, header};
 use jiff::SignedDuration;
-use valetkey_model::{Limits, Problem, ProblemCode, UserId};
+use valetkey_model::{AuditAction, AuditActor, AuditEvent, Limits, Problem, ProblemCode, UserId};
 use valetkey_seal::{TokenHash, mint};
 use valetkey_store::{SignInWay, WebSession};
 
-use crate::{App, auth};
+use crate::{App, auth, client::ClientAddress};
 
 pub use identity_provider::IdentityProvider;
 pub(crate) use identity_provider::{
@@ -60,9 +60,9 @@ impl App {
 ///
 /// # Errors
 /// `unauthenticated` for a link that is unknown, used or too old.
-pub(crate) async fn with_link(app: &App, token: &str) -> Result<HeaderValue, Problem> {
+pub(crate) async fn with_link(app: &App, token: &str, from: ClientAddress) -> Result<HeaderValue, Problem> {
     if app.store.consume_sign_in_link(TokenHash::of(token).as_str(), app.now()).await? {
-        return begin(app, &UserId::admin(), SignInWay::Link).await;
+        return begin(app, &UserId::admin(), SignInWay::Link, from).await;
     }
     Err(Problem::new(ProblemCode::Unauthenticated, "This sign-in link was used already, or is too old.")
         .remedy("Sign in with an API token, or start the server again for a new link."))
@@ -72,7 +72,7 @@ pub(crate) async fn with_link(app: &App, token: &str) -> Result<HeaderValue, Pro
 ///
 /// # Errors
 /// `unauthenticated` for a token that is unknown or has ended, or that may do less than its owner.
-pub(crate) async fn with_token(app: &App, token: &str) -> Result<HeaderValue, Problem> {
+pub(crate) async fn with_token(app: &App, token: &str, from: ClientAddress) -> Result<HeaderValue, Problem> {
     let caller = auth::by_token(app, token.trim()).await?;
     if caller.actor.limits() != &Limits::default() {
         return Err(Problem::new(
@@ -81,7 +81,7 @@ pub(crate) async fn with_token(app: &App, token: &str) -> Result<HeaderValue, Pr
         )
         .remedy("Sign in with a token for all projects that may write."));
     }
-    begin(app, &caller.actor.user, SignInWay::Token).await
+    begin(app, &caller.actor.user, SignInWay::Token, from).await
 }
 
 /// Ends the browser session of a request, if it has one; the value is for a `Set-Cookie` header.
@@ -122,8 +122,11 @@ pub(crate) fn cookie_named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a
     all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
+/// Begins a browser session, and records who signed in, by which way and from where, before the browser is told of it.
 #[expect(clippy::disallowed_methods, reason = "the browser is told the session that was just made for it")]
-async fn begin(app: &App, user: &UserId, way: SignInWay) -> Result<HeaderValue, Problem> {
+async fn begin(app: &App, user: &UserId, way: SignInWay, from: ClientAddress) -> Result<HeaderValue, Problem> {
+    let event = app.integrations.trail().event(AuditActor::Person(user.clone()), AuditAction::SignIn);
+    app.integrations.trail().record(AuditEvent { from: from.0, ..event.with("by", way.as_str()) }).await?;
     let token = mint("", &*app.entropy);
     let now = app.now();
     app.store.purge_sign_ins(now).await?;

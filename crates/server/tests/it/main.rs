@@ -4,6 +4,7 @@ mod access;
 mod ambient;
 mod ambient_contents;
 mod assistants;
+mod audit;
 mod bounds;
 mod browser;
 mod canary;

@@ -2,6 +2,8 @@
 
 mod access;
 mod assistants;
+mod audit;
+mod audit_rate;
 mod authorizations;
 mod census;
 mod checks;

@@ -39,7 +39,8 @@ enum Transport {
     Embedded { house: Box<House>, router: Router },
 }
 
-type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Problem>> + Send>>;
+/// The body of an answer as it comes.
+pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Problem>> + Send>>;
 
 struct Answer {
     status: StatusCode,
@@ -107,6 +108,12 @@ impl Client {
             let Some(cursor) = page.next_cursor else { return Ok(items) };
             next = format!("&cursor={}", percent_encoded(&cursor));
         }
+    }
+
+    /// Opens an answer that is read while it comes, and may be of any length.
+    pub(crate) async fn download(&self, path: &str) -> Result<Chunks, Problem> {
+        let answer = self.send(Request::get(path), Vec::new()).await?;
+        if answer.status.is_success() { Ok(answer.body) } else { Err(self.refusal(answer).await) }
     }
 
     /// Opens an event stream behind event number `after`.

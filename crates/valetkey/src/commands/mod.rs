@@ -1,6 +1,8 @@
 //! One module a command.
 
 mod assistants;
+mod audit;
+mod audit_file;
 mod completions;
 mod connect;
 mod demo;
@@ -40,6 +42,7 @@ pub(crate) async fn dispatch(context: Context, command: Command) -> Result<u8, P
         Command::Projects { command } => projects::projects(&context, command).await,
         Command::People { command } => people::people(&context, command).await,
         Command::Tokens { command } => tokens::tokens(&context, command).await,
+        Command::Audit { command } => return audit::audit(&context, command).await,
         Command::GitCredential(args) => git_credential::answer(&context, &args).await,
         Command::Keys { command } => keys::keys(&context, &command).await,
         Command::Doctor => return doctor::doctor(&context).await,

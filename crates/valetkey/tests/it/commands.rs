@@ -4,7 +4,7 @@ use valetkey_twins::Forge;
 
 use crate::support::Person;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: &[&str] = &[
     "serve",
     "demo",
     "connect",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 13] = [
     "assistants",
     "projects",
     "tokens",
+    "audit",
     "git-credential",
     "keys",
     "doctor",

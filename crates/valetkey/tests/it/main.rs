@@ -1,6 +1,7 @@
 //! The program as people run it: spawned, against forges that behave as the real ones document.
 
 mod assistants;
+mod audit;
 mod browser;
 mod canary;
 mod commands;

@@ -1,0 +1,104 @@
+//! What the audit trail says of credentials. An entry names an integration by its id alone: what its owner calls it, and
+//! the account, are theirs.
+
+use std::net::IpAddr;
+
+use valetkey_model::{
+    Actor, AuditAction, AuditActor, AuditEvent, Integration, OwnerScope, Problem, ProblemCode, ProjectName, RepoUrl,
+    SessionId,
+};
+
+use crate::{Authorized, GitAccess, Integrations};
+
+impl Integrations {
+    /// A credential is about to be put on a session's git request.
+    pub(crate) async fn record_git_use(
+        &self,
+        of: &Integration,
+        what: &Authorized,
+        access: GitAccess,
+    ) -> Result<(), Problem> {
+        let access = match access {
+            GitAccess::Read => "read",
+            GitAccess::Push => "push",
+        };
+        let event = self.session_event(&what.session).await?;
+        let event = event.with("given", "git").with("access", access).with("repository", &what.repository.url);
+        self.trail.record(used(event, of)).await
+    }
+
+    /// A credential is about to be handed to a session itself.
+    pub(crate) async fn record_handed_over(
+        &self,
+        to: &SessionId,
+        of: &Integration,
+        given: &str,
+        from: Option<IpAddr>,
+    ) -> Result<(), Problem> {
+        let event = AuditEvent { from, ..self.session_event(to).await? };
+        self.trail.record(used(event.with("given", given), of)).await
+    }
+
+    /// A credential is about to be given to a person's own git.
+    pub(crate) async fn record_own_use(
+        &self,
+        by: &Actor,
+        project: &ProjectName,
+        of: &Integration,
+    ) -> Result<(), Problem> {
+        let event =
+            AuditEvent { project: Some(project.clone()), ..self.trail.event_by(by, AuditAction::CredentialUse) };
+        self.trail.record(used(event.with("given", "own git"), of)).await
+    }
+
+    /// A git request did not get a credential. A repository that was not granted is not repeated: its name is whatever
+    /// somebody wrote there.
+    pub(crate) async fn note_refused_use(
+        &self,
+        session: Option<&SessionId>,
+        repo: &RepoUrl,
+        code: ProblemCode,
+    ) -> Result<(), Problem> {
+        let event = match session {
+            Some(session) => self.session_event(session).await?,
+            None => self.trail.event(AuditActor::Anonymous, AuditAction::CredentialUse),
+        };
+        self.trail.note_seldom(event.with("given", "git").with("instance", repo.instance()).ended_with(code)).await;
+        Ok(())
+    }
+
+    /// Something that Valetkey did by itself with an integration.
+    pub(crate) async fn note_by_system(&self, action: AuditAction, of: &Integration, problem: Option<ProblemCode>) {
+        let event = self.trail.event(AuditActor::System, action);
+        let event = about(AuditEvent { on_behalf_of: Some(of.owner.clone()), ..event }, of);
+        self.trail.note(problem.into_iter().fold(event, AuditEvent::ended_with)).await;
+    }
+
+    /// Something that a person does with an integration.
+    pub(crate) async fn record_change(&self, by: &Actor, action: AuditAction, of: &Integration) -> Result<(), Problem> {
+        self.trail.record(about(self.trail.event_by(by, action), of)).await
+    }
+
+    /// A use of a credential by a session: by the person who started it.
+    async fn session_event(&self, session: &SessionId) -> Result<AuditEvent, Problem> {
+        let known = self.store.session_of(session).await?;
+        let (owner, project) = known.unzip();
+        let event = self.trail.event(owner.map_or(AuditActor::System, AuditActor::Person), AuditAction::CredentialUse);
+        Ok(AuditEvent { project, session: Some(session.clone()), ..event })
+    }
+}
+
+fn used(event: AuditEvent, of: &Integration) -> AuditEvent {
+    let project = event.project.clone();
+    let event = about(event, of).with("generation", of.generation);
+    AuditEvent { project: project.or(event.project), ..event }
+}
+
+fn about(event: AuditEvent, of: &Integration) -> AuditEvent {
+    let project = match &of.scope {
+        OwnerScope::Project(project) => Some(project.clone()),
+        OwnerScope::User(_) | OwnerScope::UserGlobal => None,
+    };
+    let event = AuditEvent { project, ..event };
+    event.to("integration", &of.id).with("provider", of.provider.slug()).with("level", of.scope.as_str())
+}
