@@ -22,6 +22,8 @@ pub(crate) fn operations() -> Vec<Row> {
         api::integration_events::rows(),
         api::oauth::rows(),
         api::projects::rows(),
+        api::members::rows(),
+        api::project_repositories::rows(),
         api::repositories::rows(),
         api::sessions::rows(),
         api::tokens::rows(),

@@ -18,7 +18,8 @@ use valetkey_gateway::Gateway;
 use valetkey_git::Git;
 use valetkey_integrations::Integrations;
 use valetkey_model::{
-    Actor, Clock, EngineId, Entropy, EventBody, Phase, Problem, ProblemCode, ProjectName, Role, Session, SessionId,
+    Actor, Clock, EngineId, Entropy, EventBody, Phase, Problem, ProblemCode, ProjectName, PushPlaceholders, Role,
+    Session, SessionId,
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
@@ -32,6 +33,7 @@ use crate::{
     liveness::{self, EngineLock},
     pipeline,
     run::Run,
+    spec::Defaults,
     stop::{Stop, Why, final_phase},
 };
 
@@ -75,7 +77,7 @@ const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// Runs sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    parts: Arc<Parts>,
+    pub(crate) parts: Arc<Parts>,
 }
 
 impl fmt::Debug for Engine {
@@ -166,13 +168,14 @@ impl Engine {
     /// `invalid_input`; `not_found` for an unknown project; `forbidden` for somebody who is not a member of it.
     pub async fn create(&self, by: &Actor, project: &ProjectName, new: NewSession) -> Result<Session, Problem> {
         let parts = &self.parts;
-        if !parts.store.project_exists(project).await? {
-            return Err(Actor::no_project(project));
-        }
+        let Some(known) = parts.store.project(project).await? else { return Err(Actor::no_project(project)) };
         by.require(Role::Member, project)?;
         let now = parts.clock.now();
         let id = SessionId::new(now, &*parts.entropy);
-        let spec = new.into_spec(&id, &parts.config.agent)?;
+        let person = parts.store.user(&by.user).await?;
+        let user = person.as_ref().map_or(by.user.as_str(), |person| &person.name);
+        let of = PushPlaceholders { session: &id, user, at: now };
+        let spec = new.into_spec(&Defaults { agent: &parts.config.agent, project, settings: &known.settings, of })?;
         let session = Session::new(id, project.clone(), by.user.clone(), spec, now);
         let stop = Stop::default();
         // Before it is stored: a stored session of ours that is not known here is one that was lost.
@@ -249,9 +252,7 @@ impl Engine {
             ));
         }
         self.parts.store.request_stop(id).await?;
-        if let Some(live) = lock_of(&self.parts.running).live.get(id) {
-            live.stop.ask(Why::Asked);
-        }
+        self.parts.stop_here(id, Why::Asked);
         Ok(session)
     }
 
@@ -369,7 +370,7 @@ async fn finish(run: &mut Run, result: Result<(), Problem>) -> Result<(), Proble
     run.end(phase).await
 }
 
-async fn remove_folder(folder: &Path) {
+pub(crate) async fn remove_folder(folder: &Path) {
     match tokio::fs::remove_dir_all(folder).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             tracing::warn!(folder = %folder.display(), %error, "a session's folder could not be removed");
@@ -386,9 +387,8 @@ async fn look_around(parts: std::sync::Weak<Parts>) {
         let Some(parts) = parts.upgrade() else { return };
         let outcome = async {
             for session in parts.store.stops_of_engine(&parts.id).await? {
-                if let Some(live) = lock_of(&parts.running).live.get(&session) {
-                    live.stop.ask(Why::Asked);
-                }
+                let why = parts.why_asked(&session).await?;
+                parts.stop_here(&session, why);
             }
             parts.end_abandoned().await
         };
@@ -399,6 +399,25 @@ async fn look_around(parts: std::sync::Weak<Parts>) {
 }
 
 impl Parts {
+    /// Ends a session if it runs in this process.
+    pub(crate) fn stop_here(&self, id: &SessionId, why: Why) {
+        if let Some(live) = lock_of(&self.running).live.get(id) {
+            live.stop.ask(why);
+        }
+    }
+
+    /// Why another process may have asked to stop a session: that is not stored, but can be seen.
+    async fn why_asked(&self, id: &SessionId) -> Result<Why, Problem> {
+        let Some(session) = self.store.session(id).await? else { return Ok(Why::Asked) };
+        Ok(if self.is_started_by_member(&session).await? { Why::Asked } else { Why::NoMember })
+    }
+
+    /// Whether the person who started a session may start one in its project now.
+    pub(crate) async fn is_started_by_member(&self, session: &Session) -> Result<bool, Problem> {
+        let owner = self.store.actor(&session.owner).await?;
+        Ok(owner.is_some_and(|owner| owner.is(Role::Member, &session.project)))
+    }
+
     pub(crate) async fn is_over(&self, id: &SessionId) -> Result<bool, Problem> {
         Ok(self.store.session(id).await?.is_none_or(|session| session.phase.is_final()))
     }

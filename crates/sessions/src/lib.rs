@@ -18,6 +18,7 @@ mod liveness;
 mod output;
 mod pipeline;
 mod preflight;
+mod projects;
 mod publish;
 mod resolve;
 mod run;
@@ -26,4 +27,5 @@ mod stop;
 
 pub use engine::{Engine, EngineConfig};
 pub use events::EventStream;
+pub use projects::ProjectChange;
 pub use spec::{NewAgent, NewRepository, NewSession};

@@ -1,7 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{
-    BranchName, IntegrationRef, Problem, ProblemCode, RepoUrl, RepositorySpec, SessionId, SessionSpec,
+    BranchName, IntegrationRef, Problem, ProblemCode, ProjectName, ProjectSettings, PushPattern, PushPlaceholders,
+    RepoUrl, RepositorySpec, SessionSpec,
 };
 
 /// The body with which a session is asked for.
@@ -12,7 +13,7 @@ pub struct NewSession {
     pub task: String,
     /// The repositories to work on.
     pub repositories: Vec<NewRepository>,
-    /// The agent to run; the server's own if none.
+    /// The agent to run; the project's default if none, else the server's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<NewAgent>,
     /// How long the agent may run, in seconds; an hour if not given.
@@ -35,7 +36,7 @@ pub struct NewRepository {
     /// The branch to start from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<BranchName>,
-    /// The branch to push to; one named after the session if none.
+    /// The branch to push to; one named after the session if none. It must fit the project's push pattern, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push_branch: Option<BranchName>,
     /// The integration to use, by id or alias; resolved if none.
@@ -62,12 +63,23 @@ const MAX_TASK: usize = 100 * 1024;
 const MAX_COMMAND: usize = 1 << 20;
 const MAX_REPOSITORIES: usize = 20;
 
+/// What fills in what a [`NewSession`] leaves out, and rules over what it says.
+pub(crate) struct Defaults<'a> {
+    /// The agent of projects that have none of their own.
+    pub(crate) agent: &'a [String],
+    /// The session's project, and what holds in it.
+    pub(crate) project: &'a ProjectName,
+    pub(crate) settings: &'a ProjectSettings,
+    /// Whose session it is.
+    pub(crate) of: PushPlaceholders<'a>,
+}
+
 impl NewSession {
     /// Checks what was asked and fills in what was left out.
     ///
     /// # Errors
     /// `invalid_input`, with what to change.
-    pub(crate) fn into_spec(self, id: &SessionId, default_agent: &[String]) -> Result<SessionSpec, Problem> {
+    pub(crate) fn into_spec(self, defaults: &Defaults<'_>) -> Result<SessionSpec, Problem> {
         let bad = |detail: &str| Err(Problem::new(ProblemCode::InvalidInput, detail));
         if self.task.trim().is_empty() {
             return bad("The task is empty. Say what the agent is to do.");
@@ -87,22 +99,33 @@ impl NewSession {
         if !(1..=MAX_TIMEOUT).contains(&timeout_seconds) {
             return bad("The timeout must be 1 second to 7 days.");
         }
-        let agent = self.agent.map_or_else(|| default_agent.to_vec(), |agent| agent.command);
-        if agent.first().is_none_or(String::is_empty) || agent.iter().any(|word| word.contains('\0')) {
-            return bad("The agent's command is empty or holds NUL. Give a program and its arguments.");
-        }
+        let default_agent = || defaults.settings.default_agent.as_deref().unwrap_or(defaults.agent).to_vec();
+        let agent = self.agent.map_or_else(default_agent, |agent| agent.command);
+        check_agent(&agent)?;
         if length_with_task(&agent, &self.task) > MAX_COMMAND {
             return bad("The agent's command is longer than 1 MiB with the task put in. Use {task} once.");
         }
         Ok(SessionSpec {
             task: self.task,
-            repositories: self.repositories.into_iter().map(|r| r.into_spec(id)).collect(),
+            repositories: self.repositories.into_iter().map(|r| r.into_spec(defaults)).collect::<Result<_, _>>()?,
             agent,
             timeout_seconds,
             pull_request: self.pull_request,
             keep_workspace: self.keep_workspace,
         })
     }
+}
+
+/// Whether a command can be run at all.
+///
+/// # Errors
+/// `invalid_input`.
+pub(crate) fn check_agent(command: &[String]) -> Result<(), Problem> {
+    if command.first().is_none_or(String::is_empty) || command.iter().any(|word| word.contains('\0')) {
+        let detail = "The agent's command is empty or holds NUL. Give a program and its arguments.";
+        return Err(Problem::new(ProblemCode::InvalidInput, detail));
+    }
+    Ok(())
 }
 
 /// How long a command is once `{task}` is replaced in it; asked before anything of that length is made.
@@ -112,34 +135,49 @@ fn length_with_task(agent: &[String], task: &str) -> usize {
 }
 
 impl NewRepository {
-    fn into_spec(self, id: &SessionId) -> RepositorySpec {
-        RepositorySpec {
+    fn into_spec(self, defaults: &Defaults<'_>) -> Result<RepositorySpec, Problem> {
+        let push_branch = match self.push_branch {
+            Some(named) => admitted(named, defaults)?,
+            None => defaults.settings.push_pattern.clone().unwrap_or_default().branch(defaults.of),
+        };
+        Ok(RepositorySpec {
             url: self.url,
             branch: self.branch,
-            push_branch: self.push_branch.unwrap_or_else(|| branch_of(id)),
+            push_branch,
             integration: self.integration,
             allow_force: self.allow_force,
-        }
+        })
     }
 }
 
-/// The end of a version 7 UUID is its random part: two sessions of one second differ there.
-fn branch_of(id: &SessionId) -> BranchName {
-    let text = id.as_str();
-    format!("valetkey/{}", &text[text.len() - 12..]).parse().expect("hex digits are a branch name")
+/// A branch that somebody named, if the project's pattern admits it.
+fn admitted(named: BranchName, defaults: &Defaults<'_>) -> Result<BranchName, Problem> {
+    let Defaults { settings, project, of, .. } = defaults;
+    let refused_by = |pattern: &&PushPattern| !pattern.admits(&named, of.user);
+    let Some(pattern) = settings.push_pattern.as_ref().filter(refused_by) else { return Ok(named) };
+    let detail = format!(
+        "Sessions of the project '{project}' push to branches of the form '{pattern}' only, and '{named}' is none. The rule \
+         holds for everybody."
+    );
+    Err(Problem::new(ProblemCode::InvalidInput, detail).remedy(format!(
+        "Leave the push branch out, or name one such as '{}'. An admin of the project can change the pattern.",
+        pattern.branch(*of)
+    )))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn id() -> SessionId {
-        "018f0000-0000-7000-8000-0123456789ab".parse().unwrap()
+    fn ask_in(settings: &ProjectSettings, json: serde_json::Value) -> Result<SessionSpec, String> {
+        let new: NewSession = serde_json::from_value(json).map_err(|e| e.to_string())?;
+        let (id, project) = ("018f0000-0000-7000-8000-0123456789ab".parse().unwrap(), "p".parse().unwrap());
+        let of = PushPlaceholders { session: &id, user: "Ann", at: jiff::Timestamp::UNIX_EPOCH };
+        new.into_spec(&Defaults { agent: &["agent".to_owned()], project: &project, settings, of }).map_err(|p| p.detail)
     }
 
     fn ask(json: serde_json::Value) -> Result<SessionSpec, String> {
-        let new: NewSession = serde_json::from_value(json).map_err(|e| e.to_string())?;
-        new.into_spec(&id(), &["agent".to_owned()]).map_err(|p| p.detail)
+        ask_in(&ProjectSettings::default(), json)
     }
 
     #[test]
@@ -148,6 +186,32 @@ mod tests {
         assert_eq!(spec.agent, ["agent"]);
         assert_eq!(spec.timeout_seconds, 3600);
         assert_eq!(spec.repositories[0].push_branch.as_str(), "valetkey/0123456789ab");
+    }
+
+    #[test]
+    fn a_project_s_own_defaults_come_before_the_server_s() {
+        let settings = ProjectSettings {
+            default_agent: Some(vec!["codex".into(), "{task}".into()]),
+            push_pattern: Some("agents/{user}/{session}".parse().unwrap()),
+        };
+        let ask = |push_branch: Option<&str>, agent: Option<&str>| {
+            let mut body = serde_json::json!({"task": "t", "repositories": [{"url": "git@gitlab.com:a/b.git"}]});
+            if let Some(branch) = push_branch {
+                body["repositories"][0]["pushBranch"] = branch.into();
+            }
+            if let Some(agent) = agent {
+                body["agent"] = serde_json::json!({ "command": [agent] });
+            }
+            ask_in(&settings, body)
+        };
+        let spec = ask(None, None).unwrap();
+        assert_eq!((spec.agent.len(), spec.repositories[0].push_branch.as_str()), (2, "agents/ann/0123456789ab"));
+        let spec = ask(Some("agents/ann/fix-login"), Some("mine")).unwrap();
+        assert_eq!((&*spec.agent[0], spec.repositories[0].push_branch.as_str()), ("mine", "agents/ann/fix-login"));
+        for elsewhere in ["main", "agents/bob/fix-login", "agents/ann"] {
+            let refusal = ask(Some(elsewhere), None).unwrap_err();
+            assert!(refusal.contains("'agents/{user}/{session}'") && refusal.contains("everybody"), "{refusal}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 use serde::Deserialize;
-use valetkey_model::{InstanceUrl, ProviderKind};
+use valetkey_model::{InstanceUrl, ProjectCreation, ProviderKind};
 use valetkey_providers::AllowListError;
 use valetkey_seal::Secret;
 use valetkey_store::{DatabaseUrl, DatabaseUrlError};
@@ -60,6 +60,7 @@ pub(crate) struct Layer {
     pub(crate) outbound_allow: Option<String>,
     pub(crate) agent: Option<String>,
     pub(crate) agent_env: Option<String>,
+    pub(crate) project_creation: Option<String>,
     #[serde(default, rename = "provider_app")]
     pub(crate) provider_apps: Vec<AppEntry>,
 }
@@ -91,6 +92,7 @@ pub(crate) struct Settings {
     pub(crate) outbound_allow: String,
     pub(crate) agent: Vec<String>,
     pub(crate) agent_env: Vec<String>,
+    pub(crate) project_creation: ProjectCreation,
     pub(crate) provider_apps: Vec<AppEntry>,
 }
 
@@ -128,6 +130,8 @@ pub(crate) enum SettingsError {
     AppTwice { app: String },
     #[error("`agent_env` must be names of variables, separated by commas; VALETKEY_… are never passed on")]
     AgentEnv,
+    #[error("`project_creation` must be everyone or administrators")]
+    ProjectCreation,
 }
 
 /// Reads one of our own environment's variables.
@@ -169,6 +173,9 @@ impl Settings {
             outbound_allow,
             agent: words(layer.agent.as_deref().unwrap_or(DEFAULT_AGENT)).ok_or(SettingsError::Agent)?,
             agent_env: names(layer.agent_env.as_deref().unwrap_or_default()).ok_or(SettingsError::AgentEnv)?,
+            project_creation: layer.project_creation.map_or(Ok(ProjectCreation::default()), |who| {
+                who.parse().map_err(|_| SettingsError::ProjectCreation)
+            })?,
             provider_apps: check_apps(layer.provider_apps)?,
             data_dir,
         })
@@ -215,6 +222,7 @@ impl Layer {
             outbound_allow: self.outbound_allow.or(lower.outbound_allow),
             agent: self.agent.or(lower.agent),
             agent_env: self.agent_env.or(lower.agent_env),
+            project_creation: self.project_creation.or(lower.project_creation),
             // Only a file has them.
             provider_apps: lower.provider_apps,
         }
@@ -239,6 +247,7 @@ impl Layer {
             outbound_allow: text("VALETKEY_OUTBOUND_ALLOW")?,
             agent: text("VALETKEY_AGENT")?,
             agent_env: text("VALETKEY_AGENT_ENV")?,
+            project_creation: text("VALETKEY_PROJECT_CREATION")?,
             provider_apps: Vec::new(),
         })
     }

@@ -2,8 +2,10 @@
 
 pub(crate) mod integration_events;
 pub(crate) mod integrations;
+pub(crate) mod members;
 pub(crate) mod oauth;
 pub(crate) mod paging;
+pub(crate) mod project_repositories;
 pub(crate) mod projects;
 pub(crate) mod provider_apps;
 pub(crate) mod providers;

@@ -24,6 +24,7 @@ pub(crate) struct Frame {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Section {
     Home,
+    Projects,
     Integrations,
     Sessions,
     Settings,
@@ -91,6 +92,13 @@ fn sentence(did: &str) -> Option<&'static str> {
             "An owner of the organisation was asked to approve the app. It works as soon as they have."
         }
         "app-removed" => "Removed. Nobody can connect by it any more.",
+        "project-created" => "Your project is made. Add repositories and members to it.",
+        "project-changed" => "Saved. It holds for sessions that start from now on.",
+        "project-deleted" => "The project is deleted.",
+        "repository-added" => "Added. Its provider has shown it to the account.",
+        "repository-removed" => "Removed from the project. At its provider nothing has changed.",
+        "member-set" => "Saved. It holds from their next request on.",
+        "member-removed" => "They are out of the project, and what they had running in it is stopped.",
         "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
         "signed-out" => "You are signed out.",
         _ => return None,

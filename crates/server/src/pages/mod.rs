@@ -11,6 +11,7 @@ mod form;
 mod frame;
 mod home;
 mod integrations;
+mod projects;
 mod render;
 mod sessions;
 mod settings;
@@ -24,8 +25,16 @@ use crate::route::Row;
 
 /// The routes of the pages and their assets.
 pub(crate) fn rows() -> Vec<Row> {
-    [assets::rows(), home::rows(), sign_in::rows(), integrations::rows(), settings::rows(), sessions::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assets::rows(),
+        home::rows(),
+        sign_in::rows(),
+        integrations::rows(),
+        projects::rows(),
+        settings::rows(),
+        sessions::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

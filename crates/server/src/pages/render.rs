@@ -63,7 +63,7 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 26] = templates![
+const SOURCES: [(&str, &str); 36] = templates![
     "app.html",
     "app_remove.html",
     "apps.html",
@@ -82,6 +82,16 @@ const SOURCES: [(&str, &str); 26] = templates![
     "overview.html",
     "overview_alone.html",
     "parts.html",
+    "project.html",
+    "project_add.html",
+    "project_delete.html",
+    "project_head.html",
+    "project_member_remove.html",
+    "project_members.html",
+    "project_new.html",
+    "project_repository_remove.html",
+    "project_settings.html",
+    "projects.html",
     "rename.html",
     "session.html",
     "sessions.html",
@@ -136,7 +146,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{error, home, integrations, sessions, settings, sign_in};
+    use crate::pages::{error, home, integrations, projects, sessions, settings, sign_in};
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -149,6 +159,7 @@ pub(crate) mod tests {
             home::tests::samples(),
             sign_in::tests::samples(),
             integrations::samples(),
+            projects::samples(),
             settings::samples(),
             sessions::samples(),
         ]

@@ -106,6 +106,11 @@ pub(crate) struct Badge {
 }
 
 impl Badge {
+    /// A state that is a word of one page alone.
+    pub(crate) fn new(word: &'static str, tone: Tone) -> Self {
+        Self { word, tone }
+    }
+
     /// The state in a word.
     pub(crate) fn word(&self) -> &'static str {
         self.word

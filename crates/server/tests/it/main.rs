@@ -14,6 +14,7 @@ mod integrations;
 mod life;
 mod oauth;
 mod pages;
+mod projects;
 mod provider_apps;
 mod repositories;
 mod rights;

@@ -7,6 +7,7 @@ mod checks;
 mod integrations;
 mod life;
 mod paging;
+mod projects;
 mod provider_apps;
 mod refresh;
 mod removal;

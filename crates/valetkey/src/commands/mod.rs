@@ -9,6 +9,8 @@ mod git_credential;
 mod integration_view;
 mod integrations;
 mod keys;
+mod project_members;
+mod project_repositories;
 mod projects;
 mod run;
 mod serve;

@@ -5,6 +5,7 @@ mod commands;
 mod connect;
 mod consent;
 mod git_credential;
+mod projects;
 mod real_gitea;
 mod run;
 mod server;
