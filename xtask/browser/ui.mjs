@@ -433,6 +433,72 @@ await step("home and the list show what happened", async () => {
   await pleasant();
 });
 
+await step("a project is made, and its name is looked at", async () => {
+  await page.getByRole("link", { name: "Projects", exact: true }).click();
+  await page.getByRole("link", { name: "New project" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("Web Shop");
+  await dialog.getByRole("button", { name: "Create project" }).click();
+  await page.getByText("Project name must be 1 to 63").waitFor();
+  await page.getByLabel("Name").fill("web-shop");
+  await page.getByLabel("Description").fill("Made in the browser.");
+  await page.getByRole("button", { name: "Create project" }).click();
+  await page.getByText("Your project is made").waitFor();
+  await page.getByText("No repositories yet").waitFor();
+  await pleasant();
+});
+
+await step("a repository is found through the account, added and checked", async () => {
+  await page.getByRole("link", { name: "Add repositories" }).click();
+  const path = new URL(twin.cloneUrl).pathname.slice(1).replace(/\.git$/, "");
+  await page.getByRole("searchbox").fill(path.split("/").at(-1));
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByRole("button", { name: `Add ${path}`, exact: true }).click();
+  await page.getByText("in the project").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "web-shop" }).click();
+  await page.getByText("Can push").waitFor();
+  await page.getByRole("button", { name: "Check again" }).click();
+  await page.getByText("Asked the provider").waitFor();
+  await pleasant();
+});
+
+await step("somebody is added, gets another role and is removed", async () => {
+  await page.getByRole("link", { name: "Members" }).click();
+  await page.getByLabel("Address, group or id").fill("Ann@example.com");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByText("ann@example.com", { exact: true }).waitFor();
+  await page.getByLabel("Role of ann@example.com").selectOption("viewer");
+  await page.getByRole("button", { name: "Save the role of ann@example.com" }).click();
+  await page.getByText("from their next request on").waitFor();
+  check((await page.getByLabel("Role of ann@example.com").inputValue()) === "viewer", "the role is not kept");
+  await pleasant();
+  await page.getByRole("link", { name: "Remove ann@example.com" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await page.getByText("They are out of the project").waitFor();
+});
+
+await step("the example of a push pattern follows what is typed", async () => {
+  await page.getByRole("link", { name: "Settings" }).last().click();
+  await page.getByLabel("Push branches").fill("agents/{user}/{session}");
+  check(/^agents\/administrator\/[0-9a-f]{12}$/.test(await page.locator("#pattern-branch").textContent()), "no example");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("It holds for sessions that start from now on").waitFor();
+  await page.getByText("Sessions push to agents/{user}/{session}").waitFor();
+  await pleasant();
+});
+
+await step("a project is deleted once its name is typed", async () => {
+  await page.getByRole("link", { name: "Delete…" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("1 repository entry").waitFor();
+  await dialog.getByLabel("Type web-shop to confirm").fill("web-shop");
+  await dialog.getByRole("button", { name: "Delete the project" }).click();
+  await page.getByText("The project is deleted").waitFor();
+  check((await page.getByRole("link", { name: "web-shop" }).count()) === 0, "it is still there");
+  await pleasant();
+});
+
 await step("the theme is kept", async () => {
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();

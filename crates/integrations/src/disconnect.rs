@@ -1,4 +1,6 @@
-use valetkey_model::{Actor, AuditAction, AuthMethod, Integration, IntegrationRef, Problem, ProblemCode, SessionId};
+use valetkey_model::{
+    Actor, AuditAction, AuthMethod, Integration, IntegrationRef, Problem, ProblemCode, ProjectName, Role, SessionId,
+};
 use valetkey_providers::{
     Credential,
     oauth::{OAuthClient, Revoked},
@@ -81,6 +83,27 @@ impl Integrations {
         };
         self.note(&integration, Happening::Disconnected { at_provider }).await;
         Ok(disconnected)
+    }
+
+    /// Erases every integration of a project, also those that people connected for themselves in it, with their
+    /// credentials; the providers revoke them in the background where they can. Whoever owned one is told by its events.
+    /// For a project that is going to be deleted, in which nothing runs any more.
+    ///
+    /// # Errors
+    /// `forbidden` for whoever is no admin of the project; when the store fails.
+    pub async fn disconnect_project(&self, by: &Actor, project: &ProjectName) -> Result<(), Problem> {
+        by.require(Role::Admin, project)?;
+        let mut erased = Vec::new();
+        for integration in self.store.integrations_in(project).await? {
+            let opened = self.open(&integration).await.ok().map(|(credential, _)| credential);
+            self.store.begin_removal(&integration.id, RemovalMode::Now, self.clock.now()).await?;
+            tracing::info!(integration = %integration.id, %project, "disconnected with its project");
+            erased.push((integration, opened));
+        }
+        if !erased.is_empty() {
+            tokio::spawn(self.clone().revoke_erased(erased));
+        }
+        Ok(())
     }
 
     /// Has the providers revoke what was erased when the last session that used it ended.

@@ -24,6 +24,7 @@ mod installations;
 mod list;
 mod master_key;
 mod opened;
+mod project_repositories;
 mod record;
 mod refresh;
 mod rotate;
@@ -54,8 +55,9 @@ pub use github_app::AppWish;
 pub use grants::{Authorized, GitAccess, Lease, SessionToken, Wanted};
 pub use list::Resolved;
 pub use master_key::RotationReport;
+pub use project_repositories::CheckedRepository;
 pub use rotate::Rotation;
-pub use search::Found;
+pub use search::{Found, Portion};
 pub use tally::Counts;
 pub use trail::Trail;
 

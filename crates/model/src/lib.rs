@@ -20,7 +20,9 @@ mod ids;
 mod instance_url;
 mod integration;
 mod problem;
+mod project;
 mod provider;
+mod push_pattern;
 mod push_policy;
 mod repo_url;
 mod resolve;
@@ -47,7 +49,9 @@ pub use integration::{
     OwnerScope, Site, Status,
 };
 pub use problem::{Problem, ProblemCode, sentence};
+pub use project::{Description, Project, ProjectCreation, ProjectSettings};
 pub use provider::{ProviderKind, UnknownProvider};
+pub use push_pattern::{PushPattern, PushPatternError, PushPlaceholders};
 pub use push_policy::{NotAnObjectId, ObjectId, PushPolicy, RefUpdate, Verdict};
 pub use repo_url::{RepoUrl, RepoUrlError};
 pub use resolve::{Query, Resolution, resolve};

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use valetkey_integrations::Integrations;
-use valetkey_model::{Clock, Entropy};
+use valetkey_model::{Clock, Entropy, ProjectCreation};
 use valetkey_seal::TokenHash;
 use valetkey_sessions::Engine;
 use valetkey_store::Store;
@@ -19,6 +19,8 @@ pub struct AppConfig {
     pub public_url: Url,
     /// The hash of the administrator's bearer token, if there is one.
     pub admin_token: Option<TokenHash>,
+    /// Who may make projects.
+    pub project_creation: ProjectCreation,
     /// The version to report.
     pub version: String,
 }
@@ -36,7 +38,7 @@ pub struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) followers: Followers,
     pub(crate) closing: CancellationToken,
-    /// Tells those who still listen that some token was deleted, or somebody signed out.
+    /// Tells those who still listen that some token was deleted, somebody signed out, or left a project.
     pub(crate) ended_credentials: watch::Sender<()>,
 }
 

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
-use valetkey_model::{Actor, Limits, Problem, ProblemCode, UserId};
+use valetkey_model::{Actor, Limits, Problem, ProblemCode, ProjectName, UserId};
 use valetkey_seal::{Secret, TokenHash};
 
 use crate::{
@@ -57,13 +57,14 @@ impl Caller {
         }
     }
 
-    /// Waits until the caller's credential holds no more. What this process ends is seen at once, the rest within
-    /// [`LOOK_AGAIN`].
-    pub(crate) fn turned_away(self, app: App) -> impl Future<Output = ()> {
+    /// Waits until the caller's credential holds no more, or they are not in the project any more. What this process ends
+    /// is seen at once, the rest within [`LOOK_AGAIN`].
+    pub(crate) fn turned_away(self, app: App, project: ProjectName) -> impl Future<Output = ()> {
         let mut ended = app.ended_credentials.subscribe();
         async move {
             // A database that does not answer says nothing about the credential.
-            while !matches!(self.proof.whose(&app).await, Ok(None)) {
+            while self.proof.whose(&app).await.map_or(true, |actor| actor.is_some_and(|it| it.role(&project).is_some()))
+            {
                 let _ = timeout(LOOK_AGAIN, ended.changed()).await;
             }
         }

@@ -59,10 +59,11 @@ pub(crate) async fn stream_of(
 ) -> Answer<Response> {
     let from = resume_at(headers)?.or(after.after).unwrap_or(0);
     let seat = app.followers.seat(&caller.actor.user)?;
+    let project = app.engine.session(&caller.actor, &id).await?.project;
     let events = app.engine.events(&caller.actor, &id, from).await?;
     let end = stream::once(last(app.clone(), caller.actor.clone(), id));
     let closing = app.closing.clone().cancelled_owned();
-    let over = future::select(Box::pin(closing), Box::pin(caller.turned_away(app)));
+    let over = future::select(Box::pin(closing), Box::pin(caller.turned_away(app, project)));
     let all = as_sse(events).chain(end).take_until(over);
     let all = Seated { events: Box::pin(all), _seat: seat };
     Ok(Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())

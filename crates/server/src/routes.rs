@@ -24,6 +24,8 @@ pub(crate) fn operations() -> Vec<Row> {
         api::oauth::rows(),
         api::projects::rows(),
         api::assistants::rows(),
+        api::members::rows(),
+        api::project_repositories::rows(),
         api::repositories::rows(),
         api::sessions::rows(),
         api::tokens::rows(),

@@ -19,7 +19,7 @@ use valetkey_git::Git;
 use valetkey_integrations::Integrations;
 use valetkey_model::{
     Actor, AuditAction, AuditActor, AuditEvent, AuditOutcome, Clock, EngineId, Entropy, EventBody, Phase, Problem,
-    ProblemCode, ProjectName, Role, Session, SessionId,
+    ProblemCode, ProjectName, PushPlaceholders, Role, Session, SessionId,
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
@@ -34,6 +34,7 @@ use crate::{
     liveness::{self, EngineLock},
     pipeline,
     run::Run,
+    spec::Defaults,
     stop::{Stop, Why, final_phase},
 };
 
@@ -77,7 +78,7 @@ const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// Runs sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    parts: Arc<Parts>,
+    pub(crate) parts: Arc<Parts>,
 }
 
 impl fmt::Debug for Engine {
@@ -176,9 +177,7 @@ impl Engine {
     /// the project; `integration_unusable` or `integration_missing` where the assistant is pinned to what they can't use.
     pub async fn create(&self, by: &Actor, project: &ProjectName, new: NewSession) -> Result<Session, Problem> {
         let parts = &self.parts;
-        if !parts.store.project_exists(project).await? {
-            return Err(Actor::no_project(project));
-        }
+        let Some(known) = parts.store.project(project).await? else { return Err(Actor::no_project(project)) };
         by.require(Role::Member, project)?;
         let now = parts.clock.now();
         let id = SessionId::new(now, &*parts.entropy);
@@ -186,7 +185,11 @@ impl Engine {
             Some(which) => Some(parts.assistants.to_start(by, project, which).await?),
             None => None,
         };
-        let spec = new.into_spec(&id, &parts.config.agent, assistant)?;
+        let person = parts.store.user(&by.user).await?;
+        let user = person.as_ref().map_or(by.user.as_str(), |person| &person.name);
+        let of = PushPlaceholders { session: &id, user, at: now };
+        let defaults = Defaults { agent: &parts.config.agent, project, settings: &known.settings, of };
+        let spec = new.into_spec(&defaults, assistant)?;
         let session = Session::new(id, project.clone(), by.user.clone(), spec, now);
         let event = parts.integrations.trail().event_by(by, AuditAction::SessionCreate).to("session", &session.id);
         let (project, id) = (Some(session.project.clone()), Some(session.id.clone()));
@@ -266,9 +269,7 @@ impl Engine {
             ));
         }
         self.parts.store.request_stop(id).await?;
-        if let Some(live) = lock_of(&self.parts.running).live.get(id) {
-            live.stop.ask(Why::Asked);
-        }
+        self.parts.stop_here(id, Why::Asked);
         Ok(session)
     }
 
@@ -386,7 +387,7 @@ async fn finish(run: &mut Run, result: Result<(), Problem>) -> Result<(), Proble
     run.end(phase).await
 }
 
-async fn remove_folder(folder: &Path) {
+pub(crate) async fn remove_folder(folder: &Path) {
     match tokio::fs::remove_dir_all(folder).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             tracing::warn!(folder = %folder.display(), %error, "a session's folder could not be removed");
@@ -403,9 +404,8 @@ async fn look_around(parts: std::sync::Weak<Parts>) {
         let Some(parts) = parts.upgrade() else { return };
         let outcome = async {
             for session in parts.store.stops_of_engine(&parts.id).await? {
-                if let Some(live) = lock_of(&parts.running).live.get(&session) {
-                    live.stop.ask(Why::Asked);
-                }
+                let why = parts.why_asked(&session).await?;
+                parts.stop_here(&session, why);
             }
             parts.end_abandoned().await
         };
@@ -431,6 +431,25 @@ impl Parts {
             None => event,
         };
         trail.note(event).await;
+    }
+
+    /// Ends a session if it runs in this process.
+    pub(crate) fn stop_here(&self, id: &SessionId, why: Why) {
+        if let Some(live) = lock_of(&self.running).live.get(id) {
+            live.stop.ask(why);
+        }
+    }
+
+    /// Why another process may have asked to stop a session: that is not stored, but can be seen.
+    async fn why_asked(&self, id: &SessionId) -> Result<Why, Problem> {
+        let Some(session) = self.store.session(id).await? else { return Ok(Why::Asked) };
+        Ok(if self.is_started_by_member(&session).await? { Why::Asked } else { Why::NoMember })
+    }
+
+    /// Whether the person who started a session may start one in its project now.
+    pub(crate) async fn is_started_by_member(&self, session: &Session) -> Result<bool, Problem> {
+        let owner = self.store.actor(&session.owner).await?;
+        Ok(owner.is_some_and(|owner| owner.is(Role::Member, &session.project)))
     }
 
     pub(crate) async fn is_over(&self, id: &SessionId) -> Result<bool, Problem> {

@@ -1,8 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{
-    Assistant, AssistantRef, BranchName, IntegrationRef, Problem, ProblemCode, RepoUrl, RepositorySpec, SessionId,
-    SessionSpec, StartedFrom,
+    Assistant, AssistantRef, BranchName, IntegrationRef, Problem, ProblemCode, ProjectName, ProjectSettings,
+    PushPattern, PushPlaceholders, RepoUrl, RepositorySpec, SessionSpec, StartedFrom,
 };
 
 use crate::prompt::Prompt;
@@ -18,7 +18,7 @@ pub struct NewSession {
     /// The assistant to start from, by id or name: one of the session's project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assistant: Option<AssistantRef>,
-    /// The agent to run; the assistant's if none, else the server's own.
+    /// The agent to run; the assistant's if none, else the project's default, else the server's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<NewAgent>,
     /// How long the agent may run, in seconds; an hour if not given.
@@ -41,7 +41,7 @@ pub struct NewRepository {
     /// The branch to start from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<BranchName>,
-    /// The branch to push to; one named after the session if none.
+    /// The branch to push to; one named after the session if none. It must fit the project's push pattern, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push_branch: Option<BranchName>,
     /// The integration to use, by id or alias; resolved if none.
@@ -69,6 +69,17 @@ const MAX_TASK: usize = 100 * 1024;
 const MAX_COMMAND: usize = 1 << 20;
 const MAX_REPOSITORIES: usize = 20;
 
+/// What fills in what a [`NewSession`] leaves out, and rules over what it says.
+pub(crate) struct Defaults<'a> {
+    /// The agent of projects that have none of their own.
+    pub(crate) agent: &'a [String],
+    /// The session's project, and what holds in it.
+    pub(crate) project: &'a ProjectName,
+    pub(crate) settings: &'a ProjectSettings,
+    /// Whose session it is.
+    pub(crate) of: PushPlaceholders<'a>,
+}
+
 impl NewSession {
     /// Checks what was asked and fills in what was left out: from the assistant, which must be the one that was asked for,
     /// then from the server's settings.
@@ -77,8 +88,7 @@ impl NewSession {
     /// `invalid_input`, with what to change.
     pub(crate) fn into_spec(
         self,
-        id: &SessionId,
-        default_agent: &[String],
+        defaults: &Defaults<'_>,
         assistant: Option<Assistant>,
     ) -> Result<SessionSpec, Problem> {
         let bad = |detail: &str| Err(Problem::new(ProblemCode::InvalidInput, detail));
@@ -100,11 +110,10 @@ impl NewSession {
         if !(1..=MAX_TIMEOUT).contains(&timeout_seconds) {
             return bad("The timeout must be 1 second to 7 days.");
         }
+        let default_agent = || defaults.settings.default_agent.as_deref().unwrap_or(defaults.agent).to_vec();
         let agent = self.agent.map(|agent| agent.command);
-        let agent = agent.or_else(|| assistant.as_ref()?.agent.clone()).unwrap_or_else(|| default_agent.to_vec());
-        if agent.first().is_none_or(String::is_empty) || agent.iter().any(|word| word.contains('\0')) {
-            return bad("The agent's command is empty or holds NUL. Give a program and its arguments.");
-        }
+        let agent = agent.or_else(|| assistant.as_ref()?.agent.clone()).unwrap_or_else(default_agent);
+        check_agent(&agent)?;
         let instructions = assistant.as_ref().map_or("", |assistant| &assistant.instructions);
         let prompt = Prompt::new(&agent, &self.task, instructions);
         if agent.iter().map(|word| prompt.length_in(word)).sum::<usize>() > MAX_COMMAND {
@@ -112,7 +121,7 @@ impl NewSession {
         }
         Ok(SessionSpec {
             task: self.task,
-            repositories: self.repositories.into_iter().map(|r| r.into_spec(id)).collect(),
+            repositories: self.repositories.into_iter().map(|r| r.into_spec(defaults)).collect::<Result<_, _>>()?,
             agent,
             assistant: assistant.map(StartedFrom::from),
             timeout_seconds,
@@ -122,35 +131,63 @@ impl NewSession {
     }
 }
 
+/// Whether a command can be run at all.
+///
+/// # Errors
+/// `invalid_input`.
+pub(crate) fn check_agent(command: &[String]) -> Result<(), Problem> {
+    if command.first().is_none_or(String::is_empty) || command.iter().any(|word| word.contains('\0')) {
+        let detail = "The agent's command is empty or holds NUL. Give a program and its arguments.";
+        return Err(Problem::new(ProblemCode::InvalidInput, detail));
+    }
+    Ok(())
+}
+
 impl NewRepository {
-    fn into_spec(self, id: &SessionId) -> RepositorySpec {
-        RepositorySpec {
+    fn into_spec(self, defaults: &Defaults<'_>) -> Result<RepositorySpec, Problem> {
+        let push_branch = match self.push_branch {
+            Some(named) => admitted(named, defaults)?,
+            None => defaults.settings.push_pattern.clone().unwrap_or_default().branch(defaults.of),
+        };
+        Ok(RepositorySpec {
             url: self.url,
             branch: self.branch,
-            push_branch: self.push_branch.unwrap_or_else(|| branch_of(id)),
+            push_branch,
             integration: self.integration,
             allow_force: self.allow_force,
-        }
+        })
     }
 }
 
-/// The end of a version 7 UUID is its random part: two sessions of one second differ there.
-fn branch_of(id: &SessionId) -> BranchName {
-    let text = id.as_str();
-    format!("valetkey/{}", &text[text.len() - 12..]).parse().expect("hex digits are a branch name")
+/// A branch that somebody named, if the project's pattern admits it.
+fn admitted(named: BranchName, defaults: &Defaults<'_>) -> Result<BranchName, Problem> {
+    let Defaults { settings, project, of, .. } = defaults;
+    let refused_by = |pattern: &&PushPattern| !pattern.admits(&named, of.user);
+    let Some(pattern) = settings.push_pattern.as_ref().filter(refused_by) else { return Ok(named) };
+    let detail = format!(
+        "Sessions of the project '{project}' push to branches of the form '{pattern}' only, and '{named}' is none. The rule \
+         holds for everybody."
+    );
+    Err(Problem::new(ProblemCode::InvalidInput, detail).remedy(format!(
+        "Leave the push branch out, or name one such as '{}'. An admin of the project can change the pattern.",
+        pattern.branch(*of)
+    )))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn id() -> SessionId {
-        "018f0000-0000-7000-8000-0123456789ab".parse().unwrap()
+    fn ask_in(settings: &ProjectSettings, json: serde_json::Value) -> Result<SessionSpec, String> {
+        let new: NewSession = serde_json::from_value(json).map_err(|e| e.to_string())?;
+        let (id, project) = ("018f0000-0000-7000-8000-0123456789ab".parse().unwrap(), "p".parse().unwrap());
+        let of = PushPlaceholders { session: &id, user: "Ann", at: jiff::Timestamp::UNIX_EPOCH };
+        new.into_spec(&Defaults { agent: &["agent".to_owned()], project: &project, settings, of }, None)
+            .map_err(|p| p.detail)
     }
 
     fn ask(json: serde_json::Value) -> Result<SessionSpec, String> {
-        let new: NewSession = serde_json::from_value(json).map_err(|e| e.to_string())?;
-        new.into_spec(&id(), &["agent".to_owned()], None).map_err(|p| p.detail)
+        ask_in(&ProjectSettings::default(), json)
     }
 
     #[test]
@@ -159,6 +196,32 @@ mod tests {
         assert_eq!(spec.agent, ["agent"]);
         assert_eq!(spec.timeout_seconds, 3600);
         assert_eq!(spec.repositories[0].push_branch.as_str(), "valetkey/0123456789ab");
+    }
+
+    #[test]
+    fn a_project_s_own_defaults_come_before_the_server_s() {
+        let settings = ProjectSettings {
+            default_agent: Some(vec!["codex".into(), "{task}".into()]),
+            push_pattern: Some("agents/{user}/{session}".parse().unwrap()),
+        };
+        let ask = |push_branch: Option<&str>, agent: Option<&str>| {
+            let mut body = serde_json::json!({"task": "t", "repositories": [{"url": "git@gitlab.com:a/b.git"}]});
+            if let Some(branch) = push_branch {
+                body["repositories"][0]["pushBranch"] = branch.into();
+            }
+            if let Some(agent) = agent {
+                body["agent"] = serde_json::json!({ "command": [agent] });
+            }
+            ask_in(&settings, body)
+        };
+        let spec = ask(None, None).unwrap();
+        assert_eq!((spec.agent.len(), spec.repositories[0].push_branch.as_str()), (2, "agents/ann/0123456789ab"));
+        let spec = ask(Some("agents/ann/fix-login"), Some("mine")).unwrap();
+        assert_eq!((&*spec.agent[0], spec.repositories[0].push_branch.as_str()), ("mine", "agents/ann/fix-login"));
+        for elsewhere in ["main", "agents/bob/fix-login", "agents/ann"] {
+            let refusal = ask(Some(elsewhere), None).unwrap_err();
+            assert!(refusal.contains("'agents/{user}/{session}'") && refusal.contains("everybody"), "{refusal}");
+        }
     }
 
     #[test]

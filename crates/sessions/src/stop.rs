@@ -15,6 +15,8 @@ pub(crate) struct Stop {
 pub(crate) enum Why {
     /// A person asked.
     Asked,
+    /// Who started it is not a member of its project any more.
+    NoMember,
     /// The engine shuts down.
     Shutdown,
 }
@@ -31,7 +33,11 @@ impl Stop {
             Some(Why::Shutdown) => {
                 Problem::new(ProblemCode::Stopped, "The session was stopped because Valetkey shut down.")
             }
-            _ => Problem::new(ProblemCode::Stopped, "The session was stopped."),
+            Some(Why::NoMember) => Problem::new(
+                ProblemCode::Stopped,
+                "The session was stopped because the person who started it is not a member of the project any more.",
+            ),
+            Some(Why::Asked) | None => Problem::new(ProblemCode::Stopped, "The session was stopped."),
         }
     }
 }

@@ -149,6 +149,15 @@ impl Store {
         query.fetch_all(&self.reader).await?.iter().map(integration).collect()
     }
 
+    /// All that is bound to a project: its own, and what people connected for themselves in it; also what is being removed.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn integrations_in(&self, project: &ProjectName) -> Result<Vec<Integration>, StoreError> {
+        let query = sqlx::query(select!("WHERE project = $1 ORDER BY id")).bind(project.as_str());
+        query.fetch_all(&self.reader).await?.iter().map(integration).collect()
+    }
+
     /// Up to `limit` of the integrations that somebody may know of, by [`Actor::sees`], and that pass the filter as of
     /// `now`, in the order in which they were connected, from the one behind `after`. Those being removed are left out.
     ///

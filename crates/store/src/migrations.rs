@@ -23,6 +23,7 @@ const ALL: &[(i64, &str, &str)] = &[
     (5, "sign in", include_str!("../migrations/0005_sign_in.sql")),
     (6, "webhooks", include_str!("../migrations/0006_webhooks.sql")),
     (AUDIT, "audit", AUDIT_SQLITE),
+    (8, "projects", include_str!("../migrations/0008_projects.sql")),
     (11, "assistants", include_str!("../migrations/0011_assistants.sql")),
 ];
 

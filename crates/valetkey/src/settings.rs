@@ -11,7 +11,7 @@ use std::{
 
 use clap::Args;
 use serde::Deserialize;
-use valetkey_model::{InstanceUrl, ProviderKind};
+use valetkey_model::{InstanceUrl, ProjectCreation, ProviderKind};
 use valetkey_providers::AllowListError;
 use valetkey_seal::Secret;
 use valetkey_store::{DatabaseUrl, DatabaseUrlError};
@@ -67,6 +67,7 @@ pub(crate) struct Layer {
     pub(crate) agent: Option<String>,
     pub(crate) agent_env: Option<String>,
     pub(crate) audit_retention_days: Option<NonZeroU32>,
+    pub(crate) project_creation: Option<String>,
     #[serde(default, rename = "provider_app")]
     pub(crate) provider_apps: Vec<AppEntry>,
     pub(crate) oidc: Option<OidcTable>,
@@ -101,6 +102,7 @@ pub(crate) struct Settings {
     pub(crate) agent: Vec<String>,
     pub(crate) agent_env: Vec<String>,
     pub(crate) audit_retention_days: Option<NonZeroU32>,
+    pub(crate) project_creation: ProjectCreation,
     pub(crate) provider_apps: Vec<AppEntry>,
     pub(crate) oidc: Option<OidcTable>,
     pub(crate) trusted_proxy: Option<ProxyTable>,
@@ -148,6 +150,8 @@ pub(crate) enum SettingsError {
         "`audit_retention_days` must be a whole number of days, 1 or more; without it the audit trail is kept for ever"
     )]
     AuditRetention,
+    #[error("`project_creation` must be everyone or administrators")]
+    ProjectCreation,
 }
 
 /// Reads one of our own environment's variables.
@@ -192,6 +196,9 @@ impl Settings {
             agent: words(layer.agent.as_deref().unwrap_or(DEFAULT_AGENT)).ok_or(SettingsError::Agent)?,
             agent_env: names(layer.agent_env.as_deref().unwrap_or_default()).ok_or(SettingsError::AgentEnv)?,
             audit_retention_days: layer.audit_retention_days,
+            project_creation: layer.project_creation.map_or(Ok(ProjectCreation::default()), |who| {
+                who.parse().map_err(|_| SettingsError::ProjectCreation)
+            })?,
             provider_apps: check_apps(layer.provider_apps)?,
             oidc: layer.oidc,
             trusted_proxy: layer.trusted_proxy,
@@ -241,6 +248,7 @@ impl Layer {
             outbound_allow: self.outbound_allow.or(lower.outbound_allow),
             agent: self.agent.or(lower.agent),
             agent_env: self.agent_env.or(lower.agent_env),
+            project_creation: self.project_creation.or(lower.project_creation),
             audit_retention_days: self.audit_retention_days.or(lower.audit_retention_days),
             // Only a file has these.
             provider_apps: lower.provider_apps,
@@ -268,6 +276,7 @@ impl Layer {
             outbound_allow: text("VALETKEY_OUTBOUND_ALLOW")?,
             agent: text("VALETKEY_AGENT")?,
             agent_env: text("VALETKEY_AGENT_ENV")?,
+            project_creation: text("VALETKEY_PROJECT_CREATION")?,
             audit_retention_days: text("VALETKEY_AUDIT_RETENTION_DAYS")?
                 .map(|days| days.parse().map_err(|_| SettingsError::AuditRetention))
                 .transpose()?,

@@ -113,6 +113,7 @@ impl House {
         let config = AppConfig {
             public_url: Url::parse(&public_url).map_err(|e| Problem::new(ProblemCode::InvalidInput, e.to_string()))?,
             admin_token: settings.admin_token.as_ref().map(TokenHash::of_secret),
+            project_creation: settings.project_creation,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         integrations.webhooks().start();

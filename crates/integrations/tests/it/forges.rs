@@ -1,6 +1,6 @@
 //! Every forge, from connecting to disconnecting, as each behaves by its documents.
 
-use valetkey_integrations::Disconnected;
+use valetkey_integrations::{Disconnected, Portion};
 use valetkey_model::{Actor, Clock as _, IntegrationRef, ProjectName, Status};
 use valetkey_providers::PullRequestDraft;
 use valetkey_testbed::{ForgeBed, Testbed};
@@ -31,7 +31,8 @@ async fn is_connected_shown_asked_and_disconnected() {
         let (owner, project) = (Actor::admin(), ProjectName::default_project());
         let branches = bed.integrations.branches(&owner, &project, &forge.url()).await.unwrap();
         assert_eq!(branches.iter().map(|b| (&*b.name, b.default)).collect::<Vec<_>>(), [("main", true)], "{kind:?}");
-        let found = bed.integrations.search(&owner, &project, None, None, "app", 10).await.unwrap();
+        let found =
+            bed.integrations.search(&owner, &project, None, None, "app", Portion { skip: 0, limit: 10 }).await.unwrap();
         assert!(found.failures.is_empty(), "{kind:?}: {:?}", found.failures);
         let urls: Vec<_> = found.repositories.iter().map(|(_, repository)| repository.url.clone()).collect();
         assert!(urls.contains(&same_case(&forge)), "{kind:?}: {urls:?}");

@@ -1,7 +1,7 @@
 //! What happens to a credential while nobody looks: checks by themselves, what is told of them, and when.
 
 use jiff::SignedDuration;
-use valetkey_integrations::{AtProvider, DueChecks, Happening, Integrations};
+use valetkey_integrations::{AtProvider, DueChecks, Happening, Integrations, Portion};
 use valetkey_model::{Actor, Clock as _, Integration, IntegrationId, IntegrationRef, OwnerScope, ProjectName, Status};
 use valetkey_seal::Secret;
 use valetkey_testbed::{ForgeBed, Testbed};
@@ -135,7 +135,8 @@ async fn what_is_left_of_a_limit_is_left_to_people() {
     bed.clock.advance(wait + SignedDuration::from_secs(1));
     forge.twin.switch(Switch::RateLimited { retry_after: Some(60) });
     let project = ProjectName::default_project();
-    let found = bed.integrations.search(&admin(), &project, None, None, "app", 10).await.unwrap();
+    let found =
+        bed.integrations.search(&admin(), &project, None, None, "app", Portion { skip: 0, limit: 10 }).await.unwrap();
     assert_eq!(found.failures.len(), 1);
     forge.twin.heal();
     let asked = forge.twin.journal().len();

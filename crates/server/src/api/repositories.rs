@@ -3,11 +3,13 @@
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use valetkey_integrations::Portion;
 use valetkey_model::{
     IntegrationId, IntegrationRef, ProblemCode, ProjectName, ProviderKind, RepoUrl, RepoUrlError, Role,
 };
 use valetkey_providers::{BranchInfo, RepositoryInfo};
 
+use super::projects::known;
 use crate::{
     App,
     api::paging::Page,
@@ -65,16 +67,22 @@ struct Search {
     /// At most this many of each account; 1 to 100, 20 if not given.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<usize>,
+    /// The `nextCursor` of the answer before.
+    cursor: Option<usize>,
 }
 
 /// Repositories that were found.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 #[schemars(rename = "FoundRepositories")]
 struct Found {
     /// The repositories.
     items: Vec<FoundRepository>,
     /// The accounts that could not be asked.
     failures: Vec<NotAsked>,
+    /// Asks for the next of each account; absent where none has more, or what follows is better found by a longer text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// A repository, and the account that sees it.
@@ -99,14 +107,19 @@ async fn search(
     State(app): State<App>,
     caller: Caller,
     Id(project): Id<ProjectName>,
-    Params(Search { q, provider, integration, limit }): Params<Search>,
+    Params(Search { q, provider, integration, limit, cursor }): Params<Search>,
 ) -> Answer<Json<Found>> {
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    let (skip, limit) = (cursor.unwrap_or(0), limit.unwrap_or(DEFAULT_LIMIT));
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(Failure::invalid("limit: expected 1 to 100"));
     }
+    if skip >= Portion::FARTHEST {
+        return Err(Failure::invalid("cursor: expected the nextCursor of an earlier answer"));
+    }
     known(&app, &project).await?;
-    let found = app.integrations.search(&caller.actor, &project, provider, integration.as_ref(), &q, limit).await?;
+    let portion = Portion { skip, limit };
+    let found = app.integrations.search(&caller.actor, &project, provider, integration.as_ref(), &q, portion).await?;
+    let next = Some(skip + limit).filter(|next| found.more && *next < Portion::FARTHEST);
     let items = found.repositories.into_iter();
     let failures = found.failures.into_iter();
     Ok(Json(Found {
@@ -114,6 +127,7 @@ async fn search(
         failures: failures
             .map(|(integration, problem)| NotAsked { integration, problem: Failure::from(problem).into() })
             .collect(),
+        next_cursor: next.map(|next| next.to_string()),
     }))
 }
 
@@ -134,11 +148,4 @@ async fn branches(
     let repository: RepoUrl = url.parse().map_err(|error: RepoUrlError| Failure::invalid(format!("url: {error}")))?;
     known(&app, &project).await?;
     Ok(Json(Page::whole(app.integrations.branches(&caller.actor, &project, &repository).await?)))
-}
-
-async fn known(app: &App, project: &ProjectName) -> Answer<()> {
-    if app.store.project_exists(project).await? {
-        return Ok(());
-    }
-    Err(Failure::new(ProblemCode::NotFound, format!("There is no project '{project}'.")))
 }

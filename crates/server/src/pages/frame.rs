@@ -26,10 +26,10 @@ pub(crate) struct Frame {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Section {
     Home,
+    Projects,
     Integrations,
     Assistants,
     Sessions,
-    Projects,
     Audit,
     Settings,
 }
@@ -101,6 +101,14 @@ fn sentence(did: &str) -> Option<&'static str> {
         "assistant-made" => "Created. Everybody in the project can start sessions from it.",
         "assistant-saved" => "Saved. Sessions that start from now on are as it says.",
         "assistant-deleted" => "Deleted. Sessions that were started from it go on.",
+        "project-created" => "Your project is made. Add repositories and members to it.",
+        "project-changed" => "Saved. It holds for sessions that start from now on.",
+        "project-deleted" => "The project is deleted.",
+        "repository-added" => "Added. Its provider has shown it to the account.",
+        "repository-checked" => "Asked the provider. What it said is shown below.",
+        "repository-removed" => "Removed from the project. At its provider nothing has changed.",
+        "member-set" => "Saved. It holds from their next request on.",
+        "member-removed" => "They are out of the project, and what they had running in it is stopped.",
         "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
         "webhook-changed" => "Saved.",
         "webhook-enabled" => "Enabled. It is told of what happens from now on.",

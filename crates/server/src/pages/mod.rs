@@ -13,6 +13,7 @@ mod form;
 mod frame;
 mod home;
 mod integrations;
+mod projects;
 mod render;
 mod sessions;
 mod settings;
@@ -33,6 +34,7 @@ pub(crate) fn rows() -> Vec<Row> {
         home::rows(),
         sign_in::rows(),
         integrations::rows(),
+        projects::rows(),
         assistants::rows(),
         settings::rows(),
         sessions::rows(),

@@ -90,6 +90,16 @@ const SOURCES: &[(&str, &str)] = &templates![
     "people.html",
     "person.html",
     "profile.html",
+    "project.html",
+    "project_add.html",
+    "project_delete.html",
+    "project_head.html",
+    "project_member_remove.html",
+    "project_members.html",
+    "project_new.html",
+    "project_repository_remove.html",
+    "project_settings.html",
+    "projects.html",
     "rename.html",
     "session.html",
     "sessions.html",
@@ -150,7 +160,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{assistants, audit, error, home, integrations, sessions, settings, sign_in, webhooks};
+    use crate::pages::{assistants, audit, error, home, integrations, projects, sessions, settings, sign_in, webhooks};
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -164,6 +174,7 @@ pub(crate) mod tests {
             sign_in::tests::samples(),
             integrations::samples(),
             assistants::samples(),
+            projects::samples(),
             settings::samples(),
             sessions::samples(),
             webhooks::samples(),

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
-use valetkey_model::{Clock as _, Limits, TokenId};
+use valetkey_model::{Clock as _, Limits, ProjectCreation, TokenId};
 use valetkey_seal::{SystemEntropy, TokenHash};
 use valetkey_server::{App, AppConfig, SignIn, router};
 use valetkey_sessions::{Engine, EngineConfig};
@@ -57,6 +57,7 @@ impl TestServer {
         let config = AppConfig {
             public_url: public_url.parse().expect("a URL"),
             admin_token: Some(TokenHash::of(ADMIN_TOKEN)),
+            project_creation: ProjectCreation::Everyone,
             version: "1.2.3".to_owned(),
         };
         let app = App::new(config, store, integrations, engine.clone(), clock, entropy);
@@ -112,6 +113,16 @@ impl TestServer {
         };
         self.bed.store.insert_token(&record).await.expect("a token");
         self.bearer(&token)
+    }
+
+    /// Its session engine, for a server with other settings.
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine.clone()
+    }
+
+    /// Somebody without any credential who asks that server.
+    pub(crate) fn through(&self, router: Router) -> Client {
+        Client { router, ..self.anonymous() }
     }
 
     /// Ends the sessions that still run, with their agents.

@@ -18,6 +18,7 @@ mod life;
 mod oauth;
 mod pages;
 mod people;
+mod projects;
 mod provider_apps;
 mod repositories;
 mod rights;

@@ -1,6 +1,8 @@
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use valetkey_testbed::ForgeBed;
-use valetkey_twins::Switch;
+use valetkey_twins::{Forge, Switch};
 
 use crate::harness::{TestServer, connect_body};
 
@@ -27,13 +29,42 @@ async fn repositories_are_found_through_every_account() {
     let only = admin.get(&format!("{SEARCH}?integration={}", second.as_str().unwrap())).await.ok();
     assert_eq!(only["items"].as_array().unwrap().len(), 1);
     assert_eq!(admin.get(&format!("{SEARCH}?provider=github")).await.ok(), json!({"items": [], "failures": []}));
-    assert_eq!(admin.get(&format!("{SEARCH}?limit=1")).await.ok()["items"].as_array().unwrap().len(), 2, "of each");
+    let some = admin.get(&format!("{SEARCH}?limit=1")).await.ok();
+    assert_eq!((some["items"].as_array().unwrap().len(), &some["nextCursor"]), (2, &json!("1")), "of each");
+    let rest = admin.get(&format!("{SEARCH}?limit=1&cursor=1")).await.ok();
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1, "one account has a second one");
+    assert_ne!(rest["items"][0]["url"], some["items"][0]["url"]);
+    assert_eq!(rest["nextCursor"], json!(null));
 
     two.twin.switch(Switch::Down);
     let partly = admin.get(SEARCH).await.ok();
     assert_eq!(partly["items"].as_array().unwrap().len(), 2, "one that is down does not hide what the other sees");
     assert_eq!(partly["failures"][0]["integration"], second);
     assert_eq!(partly["failures"][0]["problem"]["code"], "provider_unreachable");
+}
+
+#[tokio::test]
+async fn a_search_goes_through_what_an_account_sees_without_a_gap() {
+    for forge in [ForgeBed::gitlab().await, ForgeBed::github().await, ForgeBed::start(Forge::Gitea).await] {
+        let server = TestServer::start().await;
+        let admin = server.admin();
+        admin.post("/api/v1/integrations", connect_body(&forge)).await.created();
+        for n in 0..7 {
+            forge.repository(&format!("team/r{n}"));
+        }
+        for size in 1..=4 {
+            let (mut seen, mut cursor) = (BTreeSet::new(), String::new());
+            loop {
+                let found = admin.get(&format!("{SEARCH}?q=r&limit={size}{cursor}")).await.ok();
+                for item in found["items"].as_array().unwrap() {
+                    assert!(seen.insert(item["url"].to_string()), "twice: {item}");
+                }
+                let Some(next) = found["nextCursor"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            assert_eq!(seen.len(), 7, "{} in pages of {size}", forge.kind());
+        }
+    }
 }
 
 #[tokio::test]
@@ -52,7 +83,9 @@ async fn all_branches_are_listed_with_the_account_that_a_session_would_use() {
 async fn what_can_not_be_searched_is_refused() {
     let server = TestServer::start().await;
     let admin = server.admin();
-    for wrong in ["?limit=0", "?limit=101", "?provider=sourceforge", "?page=2"] {
+    for wrong in
+        ["?limit=0", "?limit=101", "?cursor=-1", "?cursor=1000", "?cursor=x", "?provider=sourceforge", "?page=2"]
+    {
         admin.get(&format!("{SEARCH}{wrong}")).await.refused(400, "invalid_input");
     }
     admin.get(&format!("{SEARCH}?integration=nobodys")).await.refused(404, "not_found");

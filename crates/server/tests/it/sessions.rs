@@ -213,13 +213,3 @@ async fn a_session_is_found_in_its_own_project_only() {
     }
     admin.get("/api/v1/projects/nowhere/sessions").await.refused(404, "not_found");
 }
-
-#[tokio::test]
-async fn the_default_project_exists() {
-    let server = TestServer::start().await;
-    let admin = server.admin();
-    assert_eq!(admin.get("/api/v1/projects").await.ok(), json!({"items": [{"name": "default"}]}));
-    assert_eq!(admin.get("/api/v1/projects/default").await.ok(), json!({"name": "default"}));
-    admin.get("/api/v1/projects/nowhere").await.refused(404, "not_found");
-    admin.get("/api/v1/projects/%2e%2e").await.refused(404, "not_found");
-}

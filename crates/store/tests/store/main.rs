@@ -11,6 +11,7 @@ mod integrations;
 mod life;
 mod paging;
 mod people;
+mod projects;
 mod provider_apps;
 mod refresh;
 mod removal;

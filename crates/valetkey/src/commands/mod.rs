@@ -13,6 +13,8 @@ mod integration_view;
 mod integrations;
 mod keys;
 mod people;
+mod project_members;
+mod project_repositories;
 mod projects;
 mod run;
 mod serve;

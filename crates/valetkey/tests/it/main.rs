@@ -8,6 +8,7 @@ mod commands;
 mod connect;
 mod consent;
 mod git_credential;
+mod projects;
 mod real_gitea;
 mod real_identity_provider;
 mod run;

@@ -30,6 +30,7 @@ document.addEventListener("DOMContentLoaded", () => {
   dialogs();
   busyButtons();
   repositoryRows();
+  pushPattern();
   liveParts();
   sessionLog();
   waiting();
@@ -285,6 +286,17 @@ function repositoryRows() {
       renumber();
       box.querySelector("input").focus();
     }
+  });
+}
+
+// The branch that a project's pattern makes, while it is typed.
+function pushPattern() {
+  const field = document.getElementById("pattern");
+  const branch = document.getElementById("pattern-branch");
+  if (!field || !branch) return;
+  field.addEventListener("input", () => {
+    const text = field.value.trim() || field.placeholder;
+    branch.textContent = text.replace(/\{(session|user|date)\}/g, (_, name) => field.dataset[name]);
   });
 }
 
