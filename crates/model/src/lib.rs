@@ -9,6 +9,7 @@
 
 mod actor;
 mod branch;
+mod changes;
 mod contents;
 mod entropy;
 mod grant;
@@ -24,6 +25,7 @@ mod session;
 
 pub use actor::{Actor, Limits, Projects, Role};
 pub use branch::{BranchName, BranchNameError};
+pub use changes::{ChangedFile, Changes, FileStatus, LeftOut, RepositoryChanges};
 pub use contents::{ContentsError, FilePath, Place, Revision};
 pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};

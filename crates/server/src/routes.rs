@@ -24,6 +24,7 @@ pub(crate) fn operations() -> Vec<Row> {
         api::projects::rows(),
         api::repositories::rows(),
         api::sessions::rows(),
+        api::session_checks::rows(),
         api::tokens::rows(),
         acp::gitlab::rows(),
         acp::github::rows(),

@@ -18,7 +18,8 @@ use valetkey_gateway::Gateway;
 use valetkey_git::Git;
 use valetkey_integrations::Integrations;
 use valetkey_model::{
-    Actor, Clock, EngineId, Entropy, EventBody, Phase, Problem, ProblemCode, ProjectName, Role, Session, SessionId,
+    Actor, Clock, EngineId, Entropy, EventBody, Phase, Problem, ProblemCode, ProjectName, RepositoryChanges, Role,
+    Session, SessionId,
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
@@ -26,7 +27,7 @@ use valetkey_seal::Secret;
 use valetkey_store::{SessionFilter, Store, StoreError};
 
 use crate::{
-    NewSession,
+    CheckedRepository, NewRepository, NewSession, check,
     event_log::EventLog,
     events::{self, EventStream},
     liveness::{self, EngineLock},
@@ -166,10 +167,7 @@ impl Engine {
     /// `invalid_input`; `not_found` for an unknown project; `forbidden` for somebody who is not a member of it.
     pub async fn create(&self, by: &Actor, project: &ProjectName, new: NewSession) -> Result<Session, Problem> {
         let parts = &self.parts;
-        if !parts.store.project_exists(project).await? {
-            return Err(Actor::no_project(project));
-        }
-        by.require(Role::Member, project)?;
+        self.may_start(by, project).await?;
         let now = parts.clock.now();
         let id = SessionId::new(now, &*parts.entropy);
         let spec = new.into_spec(&id, &parts.config.agent)?;
@@ -187,6 +185,13 @@ impl Engine {
         while running.tasks.try_join_next().is_some() {}
         running.tasks.spawn(take_turn(Arc::clone(parts), session.clone(), redactor, stop));
         Ok(session)
+    }
+
+    async fn may_start(&self, by: &Actor, project: &ProjectName) -> Result<(), Problem> {
+        if !self.parts.store.project_exists(project).await? {
+            return Err(Actor::no_project(project));
+        }
+        by.require(Role::Member, project)
     }
 
     /// A session that somebody may know of: of a project that they are in.
@@ -207,9 +212,13 @@ impl Engine {
     /// As [`session`](Self::session), and `forbidden` for everybody else.
     pub async fn managed(&self, by: &Actor, id: &SessionId) -> Result<Session, Problem> {
         let session = self.session(by, id).await?;
-        let needed = if session.owner == by.user { Role::Member } else { Role::Admin };
-        by.require(needed, &session.project)?;
+        by.require(needed(by, &session), &session.project)?;
         Ok(session)
+    }
+
+    /// Whether somebody may stop a session, or delete it.
+    pub fn manages(by: &Actor, session: &Session) -> bool {
+        by.is(needed(by, session), &session.project)
     }
 
     /// Up to `limit` of the sessions that somebody may know of and that pass the filter, newest first, from the one
@@ -225,6 +234,31 @@ impl Engine {
         before: Option<&SessionId>,
     ) -> Result<Vec<Session>, Problem> {
         Ok(self.parts.store.sessions_page(by, filter, limit, before).await?)
+    }
+
+    /// What a session changed, in the order of its repositories, as far as it came to commit it.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn changes(&self, by: &Actor, id: &SessionId) -> Result<Vec<RepositoryChanges>, Problem> {
+        self.session(by, id).await?;
+        Ok(self.parts.store.changes(id).await?)
+    }
+
+    /// What a session would find if it started now: which integration serves each repository and why, and whether it
+    /// may push there. The providers are asked; nothing is granted.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown project; `forbidden` for somebody who is not a member of it; `invalid_input` for more
+    /// repositories than a session may have. What is wrong with one repository is in its answer.
+    pub async fn check(
+        &self,
+        by: &Actor,
+        project: &ProjectName,
+        repositories: &[NewRepository],
+    ) -> Result<Vec<CheckedRepository>, Problem> {
+        self.may_start(by, project).await?;
+        check::check(&self.parts.integrations, by, project, repositories).await
     }
 
     /// The events of a session behind number `after`, then those to come until it is over.
@@ -302,6 +336,11 @@ impl Engine {
         }
         liveness::forget(&self.parts.config.engines(), &self.parts.id);
     }
+}
+
+/// The role that somebody needs to change a session.
+fn needed(by: &Actor, session: &Session) -> Role {
+    if session.owner == by.user { Role::Member } else { Role::Admin }
 }
 
 fn lock_of<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -9,6 +9,8 @@
 
 mod agent;
 mod announce;
+mod changes;
+mod check;
 mod checkout;
 mod engine;
 mod environment;
@@ -24,6 +26,7 @@ mod run;
 mod spec;
 mod stop;
 
+pub use check::CheckedRepository;
 pub use engine::{Engine, EngineConfig};
 pub use events::EventStream;
 pub use spec::{NewAgent, NewRepository, NewSession};

@@ -28,6 +28,7 @@ mod record;
 mod refresh;
 mod removal;
 mod session;
+mod session_changes;
 mod sign_in;
 mod sqlite;
 mod store;

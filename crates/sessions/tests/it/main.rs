@@ -4,6 +4,8 @@
 mod agents;
 mod bench;
 mod canary;
+mod changes;
+mod checking;
 mod credentials;
 mod ends;
 mod forges;

@@ -6,9 +6,13 @@ use axum::{
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Integration, Problem, ProjectName, SessionId};
+use valetkey_model::{Integration, OwnerScope, Problem, ProjectName, Role, SessionId};
 
-use super::draft::{Draft, RepositoryEntry};
+use super::{
+    ProjectChoice,
+    check::CheckView,
+    draft::{Draft, RepositoryEntry},
+};
 use crate::{
     App,
     auth::Caller,
@@ -24,6 +28,7 @@ use crate::{
 #[derive(Debug, Serialize)]
 struct NewView {
     draft: Draft,
+    projects: ProjectChoice,
     choices: Vec<Choice>,
 }
 
@@ -38,6 +43,7 @@ struct Choice {
     alias: String,
     provider: &'static str,
     host: String,
+    level: &'static str,
 }
 
 impl From<Integration> for Choice {
@@ -47,6 +53,10 @@ impl From<Integration> for Choice {
             alias: integration.alias.to_string(),
             provider: integration.provider.name(),
             host: integration.instance_url.authority(),
+            level: match integration.scope {
+                OwnerScope::Project(_) => "of the project",
+                OwnerScope::User(_) | OwnerScope::UserGlobal => "yours",
+            },
         }
     }
 }
@@ -55,33 +65,57 @@ impl From<Integration> for Choice {
 pub(super) struct Prefill {
     /// The session to run once more.
     from: Option<SessionId>,
+    /// The project to start it in.
+    project: Option<ProjectName>,
 }
 
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Params(Prefill { from }): Params<Prefill>,
+    Params(Prefill { from, project }): Params<Prefill>,
 ) -> Answer<Response> {
     let draft = match from {
-        Some(id) => Draft::from(&app.engine.session(&caller.actor, &id).await?.spec),
+        Some(id) => Draft::from(&app.engine.session(&caller.actor, &id).await?),
         None => Draft::default(),
     };
-    Ok(page(&app, &caller, draft).await?.into_response())
+    Ok(page(&app, &caller, draft.in_project(project.as_ref())).await?.into_response())
 }
 
 pub(super) async fn create(State(app): State<App>, caller: Caller, form: Form) -> Answer<Response> {
     let mut draft = Draft::typed(&form);
-    if change_rows(&mut draft, &form) {
+    if form.has("choose") || change_rows(&mut draft, &form) {
         return Ok(page(&app, &caller, draft).await?.into_response());
     }
-    let Some(new) = draft.read() else {
+    let project = draft.read_project();
+    if let (Some(project), true) = (&project, form.has("check")) {
+        check(&app, &caller, project, &mut draft).await;
+        return Ok(page(&app, &caller, draft).await?.into_response());
+    }
+    let (Some(new), Some(project)) = (draft.read(), project) else {
         return Ok(page(&app, &caller, draft).await?.with_status(StatusCode::BAD_REQUEST).into_response());
     };
-    match app.engine.create(&caller.actor, &ProjectName::default_project(), new).await {
+    match app.engine.create(&caller.actor, &project, new).await {
         Ok(session) => Ok(Redirect::to(&format!("/sessions/{}", session.id)).into_response()),
         Err(problem) => {
             draft.refuse(&problem);
             Ok(page(&app, &caller, draft).await?.with_status(refused(&problem)).into_response())
+        }
+    }
+}
+
+/// Puts beside each repository what a session would find there.
+async fn check(app: &App, caller: &Caller, project: &ProjectName, draft: &mut Draft) {
+    let (rows, repositories): (Vec<_>, Vec<_>) = draft.read_repositories().into_iter().unzip();
+    match app.engine.check(&caller.actor, project, &repositories).await {
+        Ok(checked) => {
+            for (row, checked) in rows.into_iter().zip(checked) {
+                draft.repositories[row].check = Some(checked.into());
+            }
+        }
+        Err(problem) => {
+            for row in rows {
+                draft.repositories[row].check = Some(CheckView::refused(&problem));
+            }
         }
     }
 }
@@ -100,27 +134,57 @@ fn change_rows(draft: &mut Draft, form: &Form) -> bool {
 }
 
 async fn page(app: &App, caller: &Caller, draft: Draft) -> Result<Page<NewView>, Problem> {
-    let choices = app.integrations.own(&caller.actor, None).await?.into_iter().map(Choice::from).collect();
-    Ok(Page::new(Frame::new(app, caller, Section::Sessions, "New session"), NewView { draft, choices }))
+    let projects = ProjectChoice::of(app, &caller.actor, Role::Member).await?;
+    let draft = draft.in_project(projects.first());
+    let choices = match draft.project.value.parse() {
+        Ok(project) => usable(app, caller, &project).await?,
+        Err(_) => Vec::new(),
+    };
+    let view = NewView { draft, projects, choices: choices.into_iter().map(Choice::from).collect() };
+    Ok(Page::new(Frame::new(app, caller, Section::Sessions, "New session"), view))
+}
+
+/// The accounts that sessions of the caller in a project can work on repositories with.
+async fn usable(app: &App, caller: &Caller, project: &ProjectName) -> Result<Vec<Integration>, Problem> {
+    let mut all = app.store.integrations_for(&caller.actor.user, project).await?;
+    all.retain(|it| it.provider.is_forge() && caller.actor.uses(it, project));
+    Ok(all)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::{ProblemCode, ProviderKind};
+    use valetkey_model::{Phase, ProblemCode, ProviderKind};
+    use valetkey_sessions::CheckedRepository;
 
-    use super::{super::tests::spec, *};
+    use super::{super::tests::session, *};
     use crate::pages::{integrations::tests::integration, render::tests::html};
 
+    fn view(draft: Draft, choices: bool) -> NewView {
+        let all = ProviderKind::ALL.into_iter().filter(|kind| kind.is_forge()).zip(1..);
+        let choices = all.filter(|_| choices).map(|(kind, n)| integration(n, kind).into()).collect();
+        let projects = ProjectChoice::from(["default", "web"].map(|name| name.parse().unwrap()).to_vec());
+        NewView { draft, projects, choices }
+    }
+
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
-        let choices = || ProviderKind::ALL.into_iter().zip(1..).map(|(kind, n)| integration(n, kind).into()).collect();
-        let mut wrong =
-            Draft::typed(&Form::of("task=&url=nonsense&branch=main&pushBranch=a..b&integration=&minutes=60"));
-        assert!(wrong.read().is_none());
+        let mut wrong = Draft::typed(&Form::of("project=&task=&url=nonsense&branch=main&pushBranch=a..b&minutes=60"));
+        assert!(wrong.read().is_none() && wrong.read_project().is_none());
         wrong.refuse(&Problem::new(ProblemCode::InvalidInput, "The same repository is named twice. Name each once."));
+        let mut again = Draft::from(&session(1, Phase::Failed));
+        let url = "https://gitlab.com/acme/web/app".parse().unwrap();
+        let reason = "'Work' is the only User Global integration for https://gitlab.com.".to_owned();
+        let served_by = Some((integration(1, ProviderKind::GitLab), reason));
+        let good = CheckedRepository { url, served_by, default_branch: Some("main".into()), problem: None };
+        let refusal = Problem::new(ProblemCode::PushNotAllowed, "You may read acme/design-tokens and not push to it.");
+        let bad = CheckedRepository { problem: Some(refusal.remedy("Ask for the role Developer.")), ..good.clone() };
+        again.repositories[0].check = Some(good.into());
+        again.repositories[1].check = Some(bad.into());
+        let nowhere = NewView { projects: ProjectChoice::default(), ..view(Draft::default(), false) };
         vec![
-            ("new_session", html(NewView { draft: Draft::default(), choices: choices() })),
-            ("new_session_again", html(NewView { draft: Draft::from(&spec()), choices: choices() })),
-            ("new_session_refused", html(NewView { draft: wrong, choices: Vec::new() })),
+            ("new_session", html(view(Draft::default(), true))),
+            ("new_session_again", html(view(again, true))),
+            ("new_session_refused", html(view(wrong, false))),
+            ("new_session_nowhere", html(nowhere)),
         ]
     }
 
@@ -142,7 +206,7 @@ pub(super) mod tests {
         let form = Form::of("task=%3C%2Ftextarea%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E&url=%22%3E%3Cimg&minutes=60");
         let mut draft = Draft::typed(&form);
         assert!(draft.read().is_none());
-        let page = html(NewView { draft, choices: Vec::new() });
+        let page = html(view(draft, false));
         assert!(!page.contains("<script>alert") && !page.contains("\"><img"), "{page}");
     }
 }
