@@ -337,6 +337,32 @@ await step("a form with mistakes says where they are and keeps the rest", async 
   await pleasant();
 });
 
+await step("the form finds repositories and branches, and says what a session would use", async () => {
+  const path = new URL(twin.cloneUrl).pathname.slice(1).replace(/\.git$/, "");
+  const url = page.getByLabel("URL");
+  await url.fill(path.split("/").pop());
+  await page.getByText(/repositor(y|ies) found/).waitFor();
+  const offered = await page.locator("#urls-0 option").evaluateAll((options) => options.map((option) => option.value));
+  const chosen = offered.find((address) => address.endsWith(path));
+  check(chosen, `only ${offered} is offered`);
+  await page.getByLabel("Push to").fill("");
+  // Chosen with the keyboard from the list, or typed: the form is told the same.
+  await url.fill(chosen);
+  await page.getByText("This session can push here").waitFor();
+  await page.getByText("Why this one?").click();
+  await page.getByText("is the only User Global integration").waitFor();
+  await page.getByLabel("Start from").focus();
+  await page.locator("#branches-0 option[value=main]").waitFor({ state: "attached" });
+  await pleasant();
+  await page.getByLabel("Start from").fill("");
+  await url.fill(`${new URL(twin.cloneUrl).origin}/nobody/nothing`);
+  await page.getByLabel("Push to").focus();
+  await page.getByText("What to do:").waitFor();
+  await pleasant();
+  await url.fill("not a repository");
+  check((await page.getByText("What to do:").count()) === 0, "the answer is for another repository");
+});
+
 await step("rows for repositories come and go", async () => {
   await page.getByRole("button", { name: "Add repository" }).click();
   check((await page.getByLabel("URL").count()) === 2, "there is no second row");
@@ -382,6 +408,25 @@ await step("it completes with a link to the branch", async () => {
   await pleasant();
 });
 
+await step("what changed is shown where one asks for it", async () => {
+  const file = page.locator("details.file").filter({ hasText: "from-the-browser.txt" });
+  await file.getByText("lines added").waitFor({ state: "attached" });
+  // By keyboard: the summary is a button of its own.
+  await file.locator("summary").focus();
+  await page.keyboard.press("Enter");
+  await file.getByRole("cell", { name: "changed", exact: true }).waitFor();
+  check((await file.locator("tr.added td").allTextContents()).join("|") === "|1|+|changed", "the line is not numbered");
+  await pleasant();
+  await page.getByText("Why this one?").click();
+  await page.getByRole("link", { name: "All diffs" }).click();
+  await heading("Changed files").waitFor();
+  await page.getByRole("cell", { name: "changed", exact: true }).waitFor();
+  await pleasant();
+  const patch = await context.request.get(page.url().replace("/changes", "/patch"));
+  check((await patch.text()).includes("+changed"), "the patch lacks the line");
+  await page.goBack();
+});
+
 await step("the page is the same after a reload", async () => {
   const text = async () => (await page.getByRole("log").locator(".line").allTextContents()).join("\n");
   const live = await text();
@@ -393,11 +438,24 @@ await step("the page is the same after a reload", async () => {
 
 await step("the log can be searched and read as text", async () => {
   await page.getByLabel("Find in log").fill("TICK");
-  await page.getByText("4 lines").waitFor();
-  check((await page.getByRole("log").locator(".line:visible").count()) === 4, "other lines are still shown");
+  await page.getByText("4 matches").waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByText("1 of 4").waitFor();
+  await page.keyboard.press("Shift+Enter");
+  await page.getByText("4 of 4").waitFor();
+  await page.getByRole("button", { name: "Next match" }).click();
+  await page.getByText("1 of 4").waitFor();
+  const visible = () => page.getByRole("log").locator(".line:visible").count();
+  check((await visible()) > 4, "lines are hidden without being asked");
+  await page.getByLabel("Only matches").check();
+  check((await visible()) === 4, "other lines are still shown");
+  await pleasant();
+  await page.getByLabel("Only matches").uncheck();
   await page.getByLabel("Find in log").fill("");
   const whole = await context.request.get(`${page.url()}/log`);
   check((await whole.text()).includes("last line"), "the text lacks lines");
+  const found = await context.request.get(`${page.url()}/log?q=TICK`);
+  check((await found.text()).trim().split("\n").length === 4, "the text is not searched");
 });
 
 await step("run again starts from the same form", async () => {
@@ -425,9 +483,17 @@ await step("a session can be stopped", async () => {
 await step("home and the list show what happened", async () => {
   await page.goto(`${base}/sessions`);
   await page.getByRole("link", { name: "Add a file" }).waitFor();
-  await page.getByRole("link", { name: "Stopped", exact: true }).click();
+  await pleasant();
+  await page.getByLabel("Status").selectOption("Stopped");
+  await page.getByRole("button", { name: "Filter" }).click();
   await page.getByRole("link", { name: "Wait for ever" }).waitFor();
   check((await page.getByRole("link", { name: "Add a file" }).count()) === 0, "the filter does nothing");
+  await page.getByLabel("Find").fill("from nowhere");
+  await page.keyboard.press("Enter");
+  await page.getByText("No session matches").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "Show all sessions" }).click();
+  await page.getByRole("link", { name: "Add a file" }).waitFor();
   await page.getByRole("link", { name: "Home", exact: true }).click();
   await page.getByText("Ended lately").waitFor();
   await pleasant();
@@ -530,6 +596,17 @@ await step("the pages work without a script", async () => {
   await other.goto(`${base}/sessions`);
   await other.getByRole("link", { name: "Add a file" }).click();
   await other.getByText("last line", { exact: true }).waitFor();
+  await other.locator("details.file summary").click();
+  await other.getByRole("link", { name: "Show what changed" }).click();
+  await other.getByRole("cell", { name: "changed", exact: true }).waitFor();
+  await other.goBack();
+  await other.getByLabel("Find in the whole log").fill("tick 3");
+  await other.getByRole("button", { name: "Find" }).click();
+  check((await other.textContent("body")).trim() === "tick 3", "the log is not searched");
+  await other.goto(`${base}/sessions/new`);
+  await other.getByLabel("URL").fill(twin.cloneUrl);
+  await other.getByRole("button", { name: "Check access" }).click();
+  await other.getByText("This session can push here").waitFor();
   await other.goto(`${base}/integrations`);
   await other.getByRole("link", { name: "Rename" }).click();
   await other.getByLabel("Alias").fill("Browser test");

@@ -8,6 +8,7 @@
 //! No credential passes through this crate's commands: where git needs one, the caller's [`ConfigEntries`] send it
 //! through a gateway.
 
+mod changes;
 mod checkout;
 mod clone;
 mod config;
@@ -25,6 +26,7 @@ pub mod receive_pack;
 mod refs;
 mod status;
 
+pub use changes::ChangesLimits;
 pub use checkout::{Checkout, CheckoutError};
 pub use config::ConfigEntries;
 pub use error::{Failure, GitError};

@@ -74,6 +74,12 @@ impl Call {
         self
     }
 
+    /// Takes no longer than this.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     /// Takes as long as the network needs.
     pub(crate) fn transfer(mut self) -> Self {
         self.limit = None;
@@ -117,6 +123,20 @@ impl Call {
         heard.map_err(GitError::Run)?;
         let stdout = stdout.map_err(GitError::Run)?.ok_or(GitError::Unexpected { what: self.what })?;
         Ok(Output { what: self.what, code: status.code(), stdout, stderr: log.kept })
+    }
+
+    /// The first `most` bytes that it says; with more to say, it is ended there. Its exit code is not asked for.
+    pub(crate) async fn beginning(mut self, most: usize) -> Result<Vec<u8>, GitError> {
+        self.command.stderr(Stdio::null());
+        let mut running = self.start()?;
+        let mut bytes = Vec::new();
+        let limit = self.limit.unwrap_or(LOCAL_LIMIT);
+        if let Some(pipe) = running.child.stdout.take() {
+            let mut pipe = pipe.take(most as u64);
+            // What came in time is as good as what fits.
+            let _ = tokio::time::timeout(limit, pipe.read_to_end(&mut bytes)).await;
+        }
+        Ok(bytes)
     }
 
     /// Starts it and leaves standard input and output to the caller; what it says besides is dropped.

@@ -12,6 +12,7 @@ mod assistant;
 mod audit;
 mod audit_chain;
 mod branch;
+mod changes;
 mod claims;
 mod contents;
 mod entropy;
@@ -34,6 +35,7 @@ pub use assistant::{Assistant, Pin, Slot, SlotState, SlotStatus, StartedFrom, To
 pub use audit::{AuditAction, AuditActor, AuditEntry, AuditEvent, AuditObject, AuditOutcome, RouteName};
 pub use audit_chain::{AuditBreak, AuditHash, AuditMark, BreakKind};
 pub use branch::{BranchName, BranchNameError};
+pub use changes::{ChangedFile, Changes, FileStatus, LeftOut, RepositoryChanges};
 pub use claims::{Admission, Claims};
 pub use contents::{ContentsError, FilePath, Place, Revision};
 pub use entropy::{Clock, Entropy};

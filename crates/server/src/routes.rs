@@ -28,6 +28,7 @@ pub(crate) fn operations() -> Vec<Row> {
         api::project_repositories::rows(),
         api::repositories::rows(),
         api::sessions::rows(),
+        api::session_checks::rows(),
         api::tokens::rows(),
         api::me::rows(),
         api::people::rows(),

@@ -8,7 +8,7 @@ use valetkey_model::{
 };
 use valetkey_store::{AssistantFilter, Store};
 
-use crate::{NewAgent, slots};
+use crate::{NewAgent, slots::Toolbox};
 
 /// Everything there is to do with assistants. Cheap to clone.
 #[derive(Clone)]
@@ -221,7 +221,7 @@ impl Assistants {
         which: &AssistantRef,
     ) -> Result<Assistant, Problem> {
         let assistant = self.named(by, project, which).await?;
-        slots::pinned(&self.store, &assistant.tools, by, project).await?;
+        Toolbox::open(&self.store, by, project, assistant.tools.clone()).await?;
         Ok(assistant)
     }
 

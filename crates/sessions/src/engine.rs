@@ -18,8 +18,8 @@ use valetkey_gateway::Gateway;
 use valetkey_git::Git;
 use valetkey_integrations::Integrations;
 use valetkey_model::{
-    Actor, AuditAction, AuditActor, AuditEvent, AuditOutcome, Clock, EngineId, Entropy, EventBody, Phase, Problem,
-    ProblemCode, ProjectName, PushPlaceholders, Role, Session, SessionId,
+    Actor, AssistantRef, AuditAction, AuditActor, AuditEvent, AuditOutcome, Clock, EngineId, Entropy, EventBody, Phase,
+    Problem, ProblemCode, Project, ProjectName, PushPlaceholders, RepositoryChanges, Role, Session, SessionId, Tools,
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
@@ -28,12 +28,13 @@ use valetkey_store::{SessionFilter, Store, StoreError};
 use valetkey_webhooks::SessionNotice;
 
 use crate::{
-    Assistants, NewSession,
+    Assistants, CheckedRepository, NewRepository, NewSession, check,
     event_log::EventLog,
     events::{self, EventStream},
     liveness::{self, EngineLock},
     pipeline,
     run::Run,
+    slots::Toolbox,
     spec::Defaults,
     stop::{Stop, Why, final_phase},
 };
@@ -177,8 +178,7 @@ impl Engine {
     /// the project; `integration_unusable` or `integration_missing` where the assistant is pinned to what they can't use.
     pub async fn create(&self, by: &Actor, project: &ProjectName, new: NewSession) -> Result<Session, Problem> {
         let parts = &self.parts;
-        let Some(known) = parts.store.project(project).await? else { return Err(Actor::no_project(project)) };
-        by.require(Role::Member, project)?;
+        let known = self.may_start(by, project).await?;
         let now = parts.clock.now();
         let id = SessionId::new(now, &*parts.entropy);
         let assistant = match &new.assistant {
@@ -209,6 +209,12 @@ impl Engine {
         Ok(session)
     }
 
+    async fn may_start(&self, by: &Actor, project: &ProjectName) -> Result<Project, Problem> {
+        let known = self.parts.store.project(project).await?.ok_or_else(|| Actor::no_project(project))?;
+        by.require(Role::Member, project)?;
+        Ok(known)
+    }
+
     /// A session that somebody may know of: of a project that they are in.
     ///
     /// # Errors
@@ -227,9 +233,13 @@ impl Engine {
     /// As [`session`](Self::session), and `forbidden` for everybody else.
     pub async fn managed(&self, by: &Actor, id: &SessionId) -> Result<Session, Problem> {
         let session = self.session(by, id).await?;
-        let needed = if session.owner == by.user { Role::Member } else { Role::Admin };
-        by.require(needed, &session.project)?;
+        by.require(needed(by, &session), &session.project)?;
         Ok(session)
+    }
+
+    /// Whether somebody may stop a session, or delete it.
+    pub fn manages(by: &Actor, session: &Session) -> bool {
+        by.is(needed(by, session), &session.project)
     }
 
     /// Up to `limit` of the sessions that somebody may know of and that pass the filter, newest first, from the one
@@ -245,6 +255,38 @@ impl Engine {
         before: Option<&SessionId>,
     ) -> Result<Vec<Session>, Problem> {
         Ok(self.parts.store.sessions_page(by, filter, limit, before).await?)
+    }
+
+    /// What a session changed, in the order of its repositories, as far as it came to commit it.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn changes(&self, by: &Actor, id: &SessionId) -> Result<Vec<RepositoryChanges>, Problem> {
+        self.session(by, id).await?;
+        Ok(self.parts.store.changes(id).await?)
+    }
+
+    /// What a session, of an assistant if one is named, would find if it started now: which integration serves each repository and why, and whether it
+    /// may push there. The providers are asked; nothing is granted.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown project; `forbidden` for somebody who is not a member of it; `invalid_input` for more
+    /// repositories than a session may have. What is wrong with one repository is in its answer.
+    pub async fn check(
+        &self,
+        by: &Actor,
+        project: &ProjectName,
+        assistant: Option<&AssistantRef>,
+        repositories: &[NewRepository],
+    ) -> Result<Vec<CheckedRepository>, Problem> {
+        self.may_start(by, project).await?;
+        let parts = &self.parts;
+        let tools = match assistant {
+            Some(which) => parts.assistants.named(by, project, which).await?.tools,
+            None => Tools::default(),
+        };
+        let toolbox = Toolbox::open(&parts.store, by, project, tools).await?;
+        check::check(&parts.integrations, &toolbox, repositories).await
     }
 
     /// The events of a session behind number `after`, then those to come until it is over.
@@ -320,6 +362,11 @@ impl Engine {
         }
         liveness::forget(&self.parts.config.engines(), &self.parts.id);
     }
+}
+
+/// The role that somebody needs to change a session.
+fn needed(by: &Actor, session: &Session) -> Role {
+    if session.owner == by.user { Role::Member } else { Role::Admin }
 }
 
 fn lock_of<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

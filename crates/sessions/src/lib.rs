@@ -10,6 +10,8 @@
 mod agent;
 mod announce;
 mod assistants;
+mod changes;
+mod check;
 mod checkout;
 mod engine;
 mod environment;
@@ -29,6 +31,7 @@ mod spec;
 mod stop;
 
 pub use assistants::{Assistants, MissingTool, NewAssistant, NewSlot, Saved};
+pub use check::CheckedRepository;
 pub use engine::{Engine, EngineConfig};
 pub use events::EventStream;
 pub use projects::ProjectChange;

@@ -4,9 +4,11 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use valetkey_gateway::Gateway;
 use valetkey_git::ConfigEntries;
-use valetkey_integrations::{Lease, SessionToken, TokenCheck, Wanted};
-use valetkey_model::{Grant, GrantedRepository, Integration, Problem, PushPolicy, RepoUrl, RepositorySpec};
-use valetkey_providers::{GitAuth, forge};
+use valetkey_integrations::{Integrations, Lease, SessionToken, TokenCheck, Wanted};
+use valetkey_model::{
+    Grant, GrantedRepository, Integration, IntegrationId, Problem, PushPolicy, RepoUrl, RepositorySpec,
+};
+use valetkey_providers::{GitAuth, RepositoryAccess, forge};
 
 use crate::{
     environment,
@@ -79,24 +81,38 @@ pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<R
     Ok(Ready { targets, tokens, git_config, lease })
 }
 
-/// Each distinct integration is asked once.
 async fn tokens_work(run: &Run, repositories: &[Served]) -> Result<(), Problem> {
-    let mut seen = HashSet::new();
     let integrations = repositories.iter().map(|served| &served.integration);
+    let failed = failed_tokens(&run.parts.integrations, integrations).await?;
+    failed.into_iter().next().map_or(Ok(()), |(_, problem)| Err(problem))
+}
+
+/// The integrations whose providers don't accept them, in their order. Each distinct one is asked once.
+pub(crate) async fn failed_tokens<'a>(
+    with: &Integrations,
+    integrations: impl Iterator<Item = &'a Integration>,
+) -> Result<Vec<(IntegrationId, Problem)>, Problem> {
+    let mut seen = HashSet::new();
     let distinct = integrations.filter(|it| seen.insert(it.id.clone()));
-    for check in join_all(distinct.map(|it| run.parts.integrations.check(it))).await {
+    let mut failed = Vec::new();
+    for (id, check) in join_all(distinct.map(async |it| (it.id.clone(), with.check(it).await))).await {
         if let TokenCheck::Failed(problem) = check? {
-            return Err(problem);
+            failed.push((id, problem));
         }
     }
-    Ok(())
+    Ok(failed)
 }
 
 async fn may_push(run: &Run, served: &Served) -> Result<Target, Problem> {
     let Served { index, spec, integration } = served.clone();
     let access = run.parts.integrations.repository(&integration, &spec.url).await?;
-    let access = access.require_push().map_err(|e| e.into_problem(integration.provider, &integration.instance_url))?;
+    let access = require_push(access, &integration)?;
     Ok(Target { index, spec, integration, default_branch: access.default_branch })
+}
+
+/// The access, if it suffices to push.
+pub(crate) fn require_push(access: RepositoryAccess, with: &Integration) -> Result<RepositoryAccess, Problem> {
+    access.require_push().map_err(|error| error.into_problem(with.provider, &with.instance_url))
 }
 
 /// Of the integrations that only the environment would get, those that work: a dead one must not stop the session, unless

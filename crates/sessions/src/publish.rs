@@ -3,6 +3,7 @@ use valetkey_model::{BranchName, ObjectId, Problem, ProblemCode, ProviderKind};
 use valetkey_providers::PullRequestDraft;
 
 use crate::{
+    changes::{self, Room},
     checkout::{WorkingCopy, Workspace, checkout_problem},
     environment,
     preflight::Target,
@@ -14,8 +15,9 @@ use crate::{
 /// Every repository is tried, so that one refusal does not hold back the others; the first refusal is the result.
 pub(crate) async fn commit_and_push(run: &mut Run, workspace: &Workspace<'_>) -> Result<(), Problem> {
     let mut first_problem = None;
+    let mut room = Room::default();
     for copy in &workspace.copies {
-        if let Err(problem) = publish(run, &workspace.git, copy).await {
+        if let Err(problem) = publish(run, &workspace.git, copy, &mut room).await {
             run.log_at(copy.target.integration.provider, &problem.detail).await?;
             first_problem.get_or_insert(problem);
         }
@@ -24,11 +26,13 @@ pub(crate) async fn commit_and_push(run: &mut Run, workspace: &Workspace<'_>) ->
     first_problem.map_or(Ok(()), Err)
 }
 
-async fn publish(run: &mut Run, git: &Git, copy: &WorkingCopy<'_>) -> Result<(), Problem> {
+async fn publish(run: &mut Run, git: &Git, copy: &WorkingCopy<'_>, room: &mut Room) -> Result<(), Problem> {
     let Some(commit) = commit(run, git, copy).await? else {
         let Target { spec, integration, .. } = copy.target;
         return run.log_at(integration.provider, format!("{}: nothing changed", spec.url.path())).await;
     };
+    // Before the push, which may be refused.
+    Box::pin(changes::record(run, git, copy, &commit, room)).await?;
     push(run, git, copy, commit).await?;
     if run.session.spec.pull_request {
         open_pull_request(run, copy.target).await?;

@@ -1,8 +1,9 @@
-use valetkey_model::{
-    Actor, Integration, IntegrationRef, Problem, ProblemCode, ProviderKind, RepositorySpec, Role, Slot,
-};
+use valetkey_model::{Actor, Integration, Problem, ProblemCode, ProviderKind, RepositorySpec, Role, Slot};
 
-use crate::{run::Run, slots};
+use crate::{
+    run::Run,
+    slots::{self, Toolbox},
+};
 
 /// Which integration serves what.
 pub(crate) struct Resolved {
@@ -28,33 +29,24 @@ pub(crate) async fn choose_integrations(run: &mut Run) -> Result<Resolved, Probl
     // What somebody may use is what they may use now, not when they asked for the session.
     let by = run.parts.integrations.actor(&run.session.owner).await?;
     by.require(Role::Member, &run.session.project)?;
-    let (store, tools) = (&run.parts.store, run.session.spec.tools());
-    let pinned = slots::pinned(store, &tools, &by, &run.session.project).await?;
+    let (project, tools) = (run.session.project.clone(), run.session.spec.tools().into_owned());
+    let toolbox = Toolbox::open(&run.parts.store, &by, &project, tools).await?;
     let mut repositories = Vec::new();
     for (index, spec) in run.session.spec.repositories.clone().into_iter().enumerate() {
-        let integration = choose(run, &by, &pinned, index, &spec).await?;
+        let integration = choose(run, &toolbox, index, &spec).await?;
         repositories.push(Served { index, spec, integration });
     }
-    let others = choose_others(run, &by, &pinned, &repositories).await?;
+    let others = choose_others(run, &by, &toolbox, &repositories).await?;
     Ok(Resolved { repositories, others })
 }
 
 async fn choose(
     run: &mut Run,
-    by: &Actor,
-    pinned: &[Integration],
+    toolbox: &Toolbox<'_>,
     index: usize,
     spec: &RepositorySpec,
 ) -> Result<Integration, Problem> {
-    let instance = spec.url.instance();
-    let pin = slots::pinned_for(pinned, instance).filter(|_| spec.integration.is_none());
-    let named = pin.map(|pin| IntegrationRef::Id(pin.id.clone())).or_else(|| spec.integration.clone());
-    let found = run.parts.integrations.resolve(by, &run.session.project, None, Some(instance), named.as_ref()).await;
-    let mut resolved = found?;
-    run.session.spec.tools().admit(&resolved.integration)?;
-    if pin.is_some() {
-        resolved.reason = format!("'{}' is pinned by the assistant.", resolved.integration.alias);
-    }
+    let resolved = toolbox.serving(&run.parts.integrations, &spec.url, spec.integration.as_ref()).await?;
     let record = &mut run.session.repositories[index];
     record.provider = Some(resolved.integration.provider);
     record.integration = Some(resolved.integration.id.clone());
@@ -67,20 +59,19 @@ async fn choose(
 async fn choose_others(
     run: &Run,
     by: &Actor,
-    pinned: &[Integration],
+    toolbox: &Toolbox<'_>,
     repositories: &[Served],
 ) -> Result<Vec<Integration>, Problem> {
-    let tools = run.session.spec.tools();
     let mut others = Vec::new();
     for provider in ProviderKind::ALL {
         if repositories.iter().any(|served| served.integration.provider == provider) {
             continue;
         }
-        match tools.slot(provider) {
+        match toolbox.slot(provider) {
             Slot::Automatic => {}
             Slot::None => continue,
             Slot::Pinned(_) => {
-                others.extend(pinned.iter().find(|it| it.provider == provider).cloned());
+                others.extend(toolbox.pinned(provider).cloned());
                 continue;
             }
         }

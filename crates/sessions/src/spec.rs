@@ -67,7 +67,7 @@ const MAX_TIMEOUT: u64 = 7 * 24 * 3600;
 const MAX_TASK: usize = 100 * 1024;
 /// What all arguments together may take, the task put in: the rest of what the kernel takes is the environment's.
 const MAX_COMMAND: usize = 1 << 20;
-const MAX_REPOSITORIES: usize = 20;
+pub(crate) const MAX_REPOSITORIES: usize = 20;
 
 /// What fills in what a [`NewSession`] leaves out, and rules over what it says.
 pub(crate) struct Defaults<'a> {

@@ -49,6 +49,16 @@ impl Conditions {
         self.sql.push_str(sql);
     }
 
+    /// Goes on with another query.
+    pub(crate) fn nest(&mut self, inner: Self) {
+        // From the last place to the first: what `$1` becomes must not be renumbered as another's.
+        let renumbered = (1..=inner.values.len()).rev().fold(inner.sql, |sql, place| {
+            sql.replace(&format!("${place}"), &format!("$@{}", place + self.values.len()))
+        });
+        self.sql.push_str(&renumbered.replace("$@", "$"));
+        self.values.extend(inner.values);
+    }
+
     /// Goes on with a value.
     pub(crate) fn value(&mut self, value: impl Into<Value>) {
         let place = self.bind(value);
@@ -112,6 +122,25 @@ pub(crate) fn like(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_nested_query_has_its_own_values() {
+        let mut outer = Conditions::new("SELECT a FROM t WHERE a > 0");
+        outer.and("b =", "outer");
+        let mut inner = Conditions::new("SELECT c FROM u WHERE c > 0");
+        for n in 0..11 {
+            inner.and("d =", n);
+        }
+        outer.push(" AND a IN (");
+        outer.nest(inner);
+        outer.push(")");
+        outer.and("e =", "last");
+        assert!(
+            outer.sql.contains("d = $2 AND d = $3") && outer.sql.ends_with("d = $12) AND e = $13"),
+            "{}",
+            outer.sql
+        );
+    }
 
     #[test]
     fn what_is_looked_for_is_no_pattern() {

@@ -34,6 +34,7 @@ mod record;
 mod refresh;
 mod removal;
 mod session;
+mod session_changes;
 mod sign_in;
 mod sqlite;
 mod store;

@@ -23,8 +23,18 @@ pub struct SessionFilter<'a> {
     pub owner: Option<&'a UserId>,
     /// Only those in one of these phases; in any if there is none.
     pub phases: &'a [Phase],
-    /// Only those with this in their task, repositories or outcome, ignoring case.
+    /// Only those with this in the beginning of their task, their repositories, branches or the beginning of their
+    /// outcome, ignoring case; looked for in the newest [`SEARCHED`](Self::SEARCHED) that pass the rest.
     pub text: Option<&'a str>,
+}
+
+impl SessionFilter<'_> {
+    /// How many sessions are searched for a text at once.
+    pub const SEARCHED: u32 = 2_000;
+
+    fn words(&self) -> Option<&str> {
+        self.text.map(str::trim).filter(|text| !text.is_empty())
+    }
 }
 
 /// What of a session has no column of its own.
@@ -58,8 +68,8 @@ impl Store {
     /// `NotFound` when its project does not exist; `Conflict` when its id is taken.
     pub async fn insert_session(&self, session: &Session, engine: &EngineId) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO sessions (id, project, owner, engine, phase, finished, created_at, details) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO sessions (id, project, owner, engine, phase, finished, created_at, details, words) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(session.id.as_str())
         .bind(session.project.as_str())
@@ -69,6 +79,7 @@ impl Store {
         .bind(i64::from(session.phase.is_final()))
         .bind(millis(session.times.created_at))
         .bind(to_json(&Details::from(session)))
+        .bind(words(session))
         .execute(&self.writer)
         .await
         .map_err(|e| StoreError::of_write(e, "a session with this id exists already", "project"))?;
@@ -97,17 +108,12 @@ impl Store {
         limit: u32,
         before: Option<&SessionId>,
     ) -> Result<Vec<Session>, StoreError> {
-        let mut query = Conditions::new("SELECT id, project, owner, phase, details FROM sessions WHERE id IS NOT NULL");
-        query.and("id <", before.map_or(AFTER_ALL_IDS, SessionId::as_str));
-        let theirs = query.one_of_projects("project", by.projects());
-        query.push(&format!(" AND {theirs}"));
-        query.and_if("project =", filter.project.map(ProjectName::as_str));
-        query.and_if("owner =", filter.owner.map(UserId::as_str));
-        if !filter.phases.is_empty() {
-            query.and_in("phase", filter.phases.iter().map(|phase| phase.as_str()));
-        }
-        if let Some(text) = filter.text.map(str::trim).filter(|text| !text.is_empty()) {
-            query.and("lower(details) LIKE", like(text));
+        let mut query = listing("id, project, owner, phase, details", by, filter, before);
+        if let Some(text) = filter.words() {
+            query.push(" AND id IN (");
+            query.nest(listing("id", by, filter, before));
+            query.push(&format!(" ORDER BY id DESC LIMIT {}) AND words LIKE", SessionFilter::SEARCHED));
+            query.value(like(text));
             query.push(" ESCAPE '!'");
         }
         let limit = query.bind(i64::from(limit));
@@ -124,6 +130,28 @@ impl Store {
         let Some(row) = query.fetch_optional(&self.reader).await? else { return Ok(None) };
         let record = Record::new(&row, "session", "id");
         Ok(Some((record.parsed("owner")?, record.parsed("project")?)))
+    }
+
+    /// The last session that [`sessions_page`](Self::sessions_page) looks at for a text, if there are others behind it:
+    /// the one to go on from where the page is not full.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn last_searched(
+        &self,
+        by: &Actor,
+        filter: &SessionFilter<'_>,
+        before: Option<&SessionId>,
+    ) -> Result<Option<SessionId>, StoreError> {
+        if filter.words().is_none() {
+            return Ok(None);
+        }
+        let mut query = listing("id", by, filter, before);
+        query.push(&format!(" ORDER BY id DESC LIMIT 2 OFFSET {}", SessionFilter::SEARCHED - 1));
+        match query.fetch(&self.reader).await?.as_slice() {
+            [last, _behind] => Record::new(last, "session", "id").parsed("id").map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Stores a session as it is now, if it is still in `expected` phase. One that enters a final phase loses its grant
@@ -146,15 +174,17 @@ impl Store {
         notifications: &[NewDelivery],
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let done =
-            sqlx::query("UPDATE sessions SET phase = $3, finished = $4, details = $5 WHERE id = $1 AND phase = $2")
-                .bind(session.id.as_str())
-                .bind(expected.as_str())
-                .bind(session.phase.as_str())
-                .bind(i64::from(session.phase.is_final()))
-                .bind(to_json(&Details::from(session)))
-                .execute(&mut *tx)
-                .await?;
+        let done = sqlx::query(
+            "UPDATE sessions SET phase = $3, finished = $4, details = $5, words = $6 WHERE id = $1 AND phase = $2",
+        )
+        .bind(session.id.as_str())
+        .bind(expected.as_str())
+        .bind(session.phase.as_str())
+        .bind(i64::from(session.phase.is_final()))
+        .bind(to_json(&Details::from(session)))
+        .bind(words(session))
+        .execute(&mut *tx)
+        .await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::Stale("session"));
         }
@@ -219,6 +249,39 @@ impl Store {
         let rows = sqlx::query(query).bind(engine.as_str()).fetch_all(&self.reader).await?;
         rows.iter().map(|row| Record::new(row, "session", "id").parsed("id")).collect()
     }
+}
+
+/// The columns of the sessions that pass all of a filter but its text.
+fn listing(columns: &str, by: &Actor, filter: &SessionFilter<'_>, before: Option<&SessionId>) -> Conditions {
+    let mut query = Conditions::new(&format!("SELECT {columns} FROM sessions WHERE id IS NOT NULL"));
+    query.and("id <", before.map_or(AFTER_ALL_IDS, SessionId::as_str));
+    // Those that are not over are few, and found by their phase: an expression keeps SQLite from another index.
+    let active = !filter.phases.is_empty() && filter.phases.iter().all(|phase| !phase.is_final());
+    let [in_projects, in_project, of_owner] = if active {
+        ["project || ''", "project || '' =", "owner || '' ="]
+    } else {
+        ["project", "project =", "owner ="]
+    };
+    let theirs = query.one_of_projects(in_projects, by.projects());
+    query.push(&format!(" AND {theirs}"));
+    query.and_if(in_project, filter.project.map(ProjectName::as_str));
+    query.and_if(of_owner, filter.owner.map(UserId::as_str));
+    if !filter.phases.is_empty() {
+        query.and_in("phase", filter.phases.iter().map(|phase| phase.as_str()));
+    }
+    query
+}
+
+/// How much of a text is searched. It is little, so that the database keeps it beside the other columns.
+const SEARCHED_OF_TEXT: usize = 300;
+
+/// What a session can be found by.
+fn words(session: &Session) -> String {
+    let beginning = |text: &str| text.chars().take(SEARCHED_OF_TEXT).collect::<String>();
+    let mut words = vec![beginning(&session.spec.task)];
+    words.extend(session.spec.repositories.iter().flat_map(|it| [it.url.to_string(), it.push_branch.to_string()]));
+    words.extend(session.message.as_deref().map(beginning));
+    words.join("\n").to_lowercase().replace('\0', " ")
 }
 
 fn session(row: &AnyRow) -> Result<Session, StoreError> {

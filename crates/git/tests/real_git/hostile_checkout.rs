@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use valetkey_git::{Checkout, CheckoutError, GitError, PushOutcome};
+use valetkey_git::{ChangesLimits, Checkout, CheckoutError, GitError, PushOutcome};
 use valetkey_model::RepoUrl;
 
 use crate::forge::{Forge, Trap, branch, git, git_command, options, write};
@@ -88,6 +88,8 @@ async fn configuration_hooks_filters_and_aliases_do_nothing() {
     assert_eq!(published.changed_files, 2);
     assert_eq!(checkout.push(&tool, &head, &url, &branch("x"), false).await.unwrap(), PushOutcome::Pushed);
     assert_eq!(checkout.is_fast_forward(&tool, &base, &head).await.unwrap(), Some(true));
+    let limits = ChangesLimits { files: 9, patch: 999, file_patch: 999 };
+    assert_eq!(checkout.changes(&tool, Some(&base), &head, limits).await.unwrap().files_changed, 2);
     assert_eq!(forge.branch_at_forge("repo", "x").0, [".gitattributes", "a.txt", "b.txt"]);
     trap.assert_not_sprung();
     write(dir, ".git/config", &config.replace("worktree =", "ignored =").replace("[alias", "[ignored"));

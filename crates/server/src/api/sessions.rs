@@ -5,8 +5,8 @@ use http::{HeaderMap, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use valetkey_model::{
-    Actor, AssistantId, AssistantName, Phase, PhaseTimes, Problem, ProblemCode, ProjectName, RepositoryRun, Role,
-    Session, SessionEvent, SessionId, UserId,
+    Actor, AssistantId, AssistantName, Phase, PhaseTimes, Problem, ProblemCode, ProjectName, RepositoryChanges,
+    RepositoryRun, Role, Session, SessionEvent, SessionId, UserId,
 };
 use valetkey_sessions::{NewAgent, NewSession};
 use valetkey_store::SessionFilter;
@@ -51,6 +51,11 @@ pub(crate) fn rows() -> Vec<Row> {
             .operation(TAG, "deleteSession", "Deletes a session that is over: its record, its log and its workspace")
             .success(StatusCode::NO_CONTENT)
             .fails(&missing_or_conflict),
+        Row::get("/api/v1/projects/{project}/sessions/{id}/changes", changes)
+            .project(Role::Viewer)
+            .operation(TAG, "listChanges", "What the session changed, per repository, as far as it came to commit it")
+            .answers::<Page<RepositoryChanges>>()
+            .fails(&missing),
         Row::get("/api/v1/projects/{project}/sessions/{id}/events", follow)
             .project(Role::Viewer)
             .operation(TAG, "followSession", "The session's events, until it is over; Last-Event-ID resumes")
@@ -169,6 +174,15 @@ async fn show(
 ) -> Answer<Json<SessionView>> {
     let session = find(&app, &caller, &project, &id).await?;
     Ok(Json(SessionView::new(&app, session)))
+}
+
+async fn changes(
+    State(app): State<App>,
+    caller: Caller,
+    Ids(project, id): Ids<ProjectName, SessionId>,
+) -> Answer<Json<Page<RepositoryChanges>>> {
+    find(&app, &caller, &project, &id).await?;
+    Ok(Json(Page::whole(app.engine.changes(&caller.actor, &id).await?)))
 }
 
 async fn follow(

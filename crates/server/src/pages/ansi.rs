@@ -186,6 +186,14 @@ impl Terminal {
     }
 }
 
+/// A line as it is read, without what only styles it.
+pub(crate) fn plain(line: &str) -> String {
+    let (mut terminal, mut text) = (Terminal::default(), String::new());
+    terminal.push(line, |spans| text.extend(spans.into_iter().map(|span| span.text)));
+    text.extend(terminal.so_far().into_iter().map(|span| span.text));
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +238,12 @@ mod tests {
         let long = format!("{}\nnext\n", "é".repeat(WIDEST + 100));
         let found = lines(&[&long]);
         assert_eq!((found[0].chars().count(), found[0].ends_with("é…"), &*found[1]), (WIDEST + 1, true, "next"));
+    }
+
+    #[test]
+    fn a_plain_line_has_no_styles() {
+        assert_eq!(plain("a \x1b[1;31mred\x1b[0m b\n"), "a red b");
+        assert_eq!(plain("open"), "open");
     }
 
     #[test]

@@ -1,22 +1,24 @@
 //! What wants attention, what is under way, what happened last.
 
 use axum::{extract::State, response::IntoResponse};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use valetkey_model::{Integration, Phase, Session};
-use valetkey_store::SessionFilter;
+use valetkey_model::{Actor, Integration, IntegrationId, OwnerScope, Phase, Problem, Role, Session, Status};
+use valetkey_store::{IntegrationFilter, Owner, SessionFilter};
 
 use super::{
     frame::{Frame, Section},
     integrations::{Trouble, in_trouble},
     render::{Page, View},
-    sessions::Item,
+    sessions::{ACTIVE, Item, ProjectChoice},
 };
 use crate::{App, auth::Caller, problem::Answer, route::Row};
 
-/// How many sessions are looked at, and how many of those that are over are shown.
-const LOOKED_AT: u32 = 50;
-const SHOWN: usize = 5;
+/// How many sessions of each kind are shown, and how many integrations that need attention.
+const SESSIONS: u32 = 5;
+const INTEGRATIONS: usize = 8;
+/// How long a session that failed is brought up.
+const LATELY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![Row::get("/", show).page()]
@@ -24,11 +26,18 @@ pub(crate) fn rows() -> Vec<Row> {
 
 #[derive(Debug, Serialize)]
 struct HomeView {
+    /// Whether they are in a project at all.
+    somewhere: bool,
+    may_start: bool,
     connected: bool,
-    trouble: Vec<Trouble>,
+    trouble: Vec<Attention>,
+    /// Whether more integrations need attention than are shown.
+    more_trouble: bool,
     running: Vec<Item>,
     failed: Vec<Item>,
     recent: Vec<Item>,
+    /// Whether the recent sessions are other people's.
+    of_others: bool,
     live: bool,
 }
 
@@ -36,30 +45,107 @@ impl View for HomeView {
     const TEMPLATE: &'static str = "home.html";
 }
 
+/// An integration that somebody should look at.
+#[derive(Debug, Serialize)]
+struct Attention {
+    #[serde(flatten)]
+    trouble: Trouble,
+    /// The project that owns it.
+    project: Option<String>,
+}
+
+/// What the page is made of.
+#[derive(Debug, Default)]
+struct Found {
+    somewhere: bool,
+    may_start: bool,
+    connected: bool,
+    trouble: Vec<Integration>,
+    running: Vec<Session>,
+    failed: Vec<Session>,
+    recent: Vec<Session>,
+    of_others: bool,
+}
+
 impl HomeView {
-    fn new(integrations: &[Integration], sessions: &[Session], now: Timestamp) -> Self {
-        let some = |wanted: &dyn Fn(Phase) -> bool| -> Vec<Item> {
-            let wanted = sessions.iter().filter(|session| wanted(session.phase));
-            wanted.take(SHOWN).map(|session| Item::new(session, now)).collect()
+    fn new(mut found: Found, now: Timestamp) -> Self {
+        let items = |sessions: &[Session]| sessions.iter().map(|session| Item::new(session, now)).collect();
+        let more_trouble = found.trouble.len() > INTEGRATIONS;
+        found.trouble.truncate(INTEGRATIONS);
+        let attention = |it: &Integration| {
+            let project = match &it.scope {
+                OwnerScope::Project(project) => Some(project.to_string()),
+                OwnerScope::User(_) | OwnerScope::UserGlobal => None,
+            };
+            Some(Attention { trouble: in_trouble(it, now)?, project })
         };
-        let running = some(&|phase| !phase.is_final());
         Self {
-            connected: !integrations.is_empty(),
-            trouble: integrations.iter().filter_map(|integration| in_trouble(integration, now)).collect(),
-            live: !running.is_empty(),
-            running,
-            failed: some(&|phase| phase == Phase::Failed),
-            recent: some(&|phase| matches!(phase, Phase::Completed | Phase::Stopped)),
+            somewhere: found.somewhere,
+            may_start: found.may_start,
+            connected: found.connected,
+            trouble: found.trouble.iter().filter_map(attention).collect(),
+            more_trouble,
+            running: items(&found.running),
+            failed: items(&found.failed),
+            recent: items(&found.recent),
+            of_others: found.of_others,
+            live: !found.running.is_empty(),
         }
     }
 }
 
+impl Found {
+    async fn of(app: &App, by: &Actor) -> Result<Self, Problem> {
+        let owner = Some(&by.user);
+        let sessions = async |owner, phases| {
+            app.engine.sessions(by, &SessionFilter { owner, phases, ..Default::default() }, SESSIONS, None).await
+        };
+        let mut failed = sessions(owner, &[Phase::Failed]).await?;
+        failed.retain(|session| session.times.created_at + LATELY > app.now());
+        let (running, ended) = (sessions(owner, &ACTIVE).await?, [Phase::Completed, Phase::Stopped]);
+        let own = sessions(owner, &ended).await?;
+        let of_others = own.is_empty() && failed.is_empty() && running.is_empty();
+        Ok(Self {
+            somewhere: ProjectChoice::of(app, by, Role::Viewer).await?.any(),
+            may_start: ProjectChoice::of(app, by, Role::Member).await?.any(),
+            connected: !app.integrations.page(by, &IntegrationFilter::default(), None, 1).await?.is_empty(),
+            trouble: trouble(app, by).await?,
+            recent: if of_others { sessions(None, &[]).await? } else { own },
+            running,
+            failed,
+            of_others,
+        })
+    }
+}
+
+/// The integrations that need attention of somebody who could see to it: their own, and those of projects that they
+/// administer. At most one more than is shown.
+async fn trouble(app: &App, by: &Actor) -> Result<Vec<Integration>, Problem> {
+    let mut found = Vec::new();
+    for status in [Status::Disconnected, Status::InsufficientScope, Status::Expiring, Status::Unreachable] {
+        for owner in [Owner::Themselves, Owner::Project] {
+            let filter = IntegrationFilter { status: Some(status), owner: Some(owner), ..Default::default() };
+            let mut after: Option<IntegrationId> = None;
+            while found.len() <= INTEGRATIONS {
+                const LOOKED_AT: u32 = 50;
+                let page = app.integrations.page(by, &filter, after.as_ref(), LOOKED_AT).await?;
+                let whole = page.len() == LOOKED_AT as usize;
+                after = page.last().map(|last| last.id.clone());
+                found.extend(page.into_iter().filter(|it| by.manages(it)));
+                if !whole {
+                    break;
+                }
+            }
+        }
+    }
+    found.truncate(INTEGRATIONS + 1);
+    Ok(found)
+}
+
 async fn show(State(app): State<App>, caller: Caller) -> Answer<impl IntoResponse> {
-    let integrations = app.integrations.own(&caller.actor, None).await?;
-    let mine = SessionFilter { owner: Some(&caller.actor.user), ..Default::default() };
-    let sessions = app.engine.sessions(&caller.actor, &mine, LOOKED_AT, None).await?;
+    let found = Found::of(&app, &caller.actor).await?;
     let frame = Frame::new(&app, &caller, Section::Home, "Home");
-    Ok(Page::new(frame, HomeView::new(&integrations, &sessions, app.now())))
+    Ok(Page::new(frame, HomeView::new(found, app.now())))
 }
 
 #[cfg(test)]
@@ -73,14 +159,32 @@ pub(crate) mod tests {
         sessions::tests::session,
     };
 
+    fn well(trouble: Vec<Integration>) -> Found {
+        Found { somewhere: true, may_start: true, connected: true, trouble, ..Found::default() }
+    }
+
+    fn all_kinds() -> Vec<Integration> {
+        let mut of_project = revoked(2);
+        of_project.scope = OwnerScope::Project("web".parse().unwrap());
+        vec![of_project, ended(3), silent(4), narrow(5), expiring(6)]
+    }
+
     pub(crate) fn samples() -> Vec<(&'static str, String)> {
-        let integrations = [integration(1, ProviderKind::GitLab), revoked(2), ended(3), silent(4), narrow(5)];
-        let phases = [Phase::Running, Phase::Failed, Phase::Completed, Phase::Completed];
-        let sessions: Vec<_> = phases.into_iter().zip(1..).map(|(phase, n)| session(n, phase)).collect();
+        let some = |phase| vec![session(1, phase), session(2, phase)];
+        let busy = Found {
+            running: some(Phase::Running),
+            failed: some(Phase::Failed),
+            recent: some(Phase::Completed),
+            ..well(all_kinds())
+        };
+        let viewer = Found { may_start: false, recent: some(Phase::Completed), of_others: true, ..well(Vec::new()) };
+        let page = |found| html(HomeView::new(found, now()));
         vec![
-            ("home", html(HomeView::new(&integrations, &sessions, now()))),
-            ("home_first_time", html(HomeView::new(&[], &[], now()))),
-            ("home_connected", html(HomeView::new(&integrations[..1], &[], now()))),
+            ("home", page(busy)),
+            ("home_first_time", page(Found { connected: false, ..well(Vec::new()) })),
+            ("home_connected", page(well(Vec::new()))),
+            ("home_viewer", page(viewer)),
+            ("home_nowhere", page(Found::default())),
         ]
     }
 
@@ -105,15 +209,34 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_well_does_not_ask_for_attention() {
-        let all = [integration(1, ProviderKind::GitLab), revoked(2), ended(3), silent(4), narrow(5), expiring(6)];
-        let view = HomeView::new(&all, &[], now());
-        assert_eq!(view.trouble.len(), 5);
-        assert!(!view.live);
+    fn what_needs_attention_says_why_whose_it_is_and_what_to_do() {
+        let all = all_kinds().into_iter().chain([integration(1, ProviderKind::GitLab)]);
+        let view = HomeView::new(well(all.collect()), now());
+        assert_eq!(view.trouble.len(), 5, "what is well is none");
+        assert!(!view.live && !view.more_trouble);
         let page = html(view);
-        for status in ["Disconnected", "Not reachable", "Missing scope", "Expires soon"] {
-            assert!(page.contains(status), "{status} in {page}");
+        for words in ["Disconnected", "Not reachable", "Missing scope", "Expires soon", "project web"] {
+            assert!(page.contains(words), "{words} in {page}");
         }
         assert!(page.contains("method=oauth&amp;reconnect=") && page.contains("/token\""), "{page}");
+    }
+
+    #[test]
+    fn much_trouble_is_cut_short_and_said_to_be() {
+        let all = (1..=9).map(revoked).collect();
+        let view = HomeView::new(well(all), now());
+        assert_eq!((view.trouble.len(), view.more_trouble), (INTEGRATIONS, true));
+    }
+
+    #[test]
+    fn each_beginning_says_what_comes_next() {
+        for (found, words) in [
+            (Found::default(), "You are in no project yet"),
+            (Found { connected: false, ..well(Vec::new()) }, "Connect an account"),
+            (well(Vec::new()), "No sessions yet"),
+        ] {
+            let page = html(HomeView::new(found, now()));
+            assert!(page.contains(words), "{words} in {page}");
+        }
     }
 }

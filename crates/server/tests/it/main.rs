@@ -23,6 +23,7 @@ mod provider_apps;
 mod repositories;
 mod rights;
 mod session_credentials;
+mod session_pages;
 mod sessions;
 mod sign_in;
 mod tokens;

@@ -30,8 +30,9 @@ async fn connected() -> (TestServer, ForgeBed, String) {
 }
 
 /// The fields of the form for a session of one repository.
-fn asking<'a>(url: &'a str, agent: &'a str) -> [(&'static str, &'a str); 7] {
+fn asking<'a>(url: &'a str, agent: &'a str) -> [(&'static str, &'a str); 8] {
     [
+        ("project", "default"),
         ("task", "Add <b>feature</b> X"),
         ("url", url),
         ("branch", ""),

@@ -5,6 +5,8 @@ mod agents;
 mod assistants;
 mod bench;
 mod canary;
+mod changes;
+mod checking;
 mod credentials;
 mod ends;
 mod forges;

@@ -2,8 +2,8 @@
 
 use crate::support::{at, engine, finish, session, started, store, user};
 use valetkey_model::{
-    Actor, EventBody, Limits, LogStream, Phase, Problem, ProblemCode, ProjectName, Role, Session, SessionId, Step,
-    StepOutcome,
+    Actor, EventBody, Limits, LogStream, Phase, Problem, ProblemCode, ProjectName, RepositoryChanges, Role, Session,
+    SessionId, Step, StepOutcome,
 };
 use valetkey_store::{SessionFilter, StoreError};
 
@@ -209,8 +209,97 @@ async fn everybody_lists_those_of_their_projects() {
     assert_eq!(list(&nobody, all).await, [], "who has left the project");
     assert_eq!(list(&Actor::admin(), all).await, [theirs.id.clone(), mine.id.clone()]);
     let limited = Actor::admin().limited(Limits { project: Some(mine.project.clone()), read_only: true });
-    assert_eq!(list(&limited, all).await, [mine.id.clone()]);
+    assert_eq!(list(&limited, all).await, std::slice::from_ref(&mine.id));
     assert_eq!(list(&Actor::admin(), SessionFilter { owner: Some(&theirs.owner), ..all }).await, [theirs.id]);
     assert_eq!(list(&Actor::admin(), SessionFilter { phases: &[Phase::Failed], ..all }).await, []);
     assert_eq!(list(&Actor::admin(), SessionFilter { text: Some("100%"), ..all }).await, []);
+}
+
+#[tokio::test]
+async fn sessions_are_found_by_task_repository_branch_and_outcome() {
+    let (_database, store) = store().await;
+    let mut first = session();
+    first.spec.task = "Über 100% of \"tests\"\nmust pass".into();
+    store.insert_session(&first, &engine()).await.unwrap();
+    let second = started(&store).await;
+    let found = async |text: &str| -> Vec<_> {
+        let filter = SessionFilter { text: Some(text), ..Default::default() };
+        let page = store.sessions_page(&Actor::admin(), &filter, 10, None).await.unwrap();
+        page.into_iter().map(|session| session.id).collect()
+    };
+    let (repository, branch) = (&second.spec.repositories[0].url, &second.spec.repositories[0].push_branch);
+    assert_eq!(found("über 100% of \"TESTS\"").await, std::slice::from_ref(&first.id));
+    for both in [repository.path(), branch.as_str(), "", "  "] {
+        assert_eq!(found(both).await, [second.id.clone(), first.id.clone()], "{both}");
+    }
+    for none in ["100_", "failure", "pushBranch"] {
+        assert_eq!(found(none).await, [], "{none}");
+    }
+    let mut ended = second.clone();
+    ended.advance(Phase::Failed, at(3_000)).unwrap();
+    ended.message = Some("GitLab push failed.".into());
+    store.update_session(&ended, Phase::Pending).await.unwrap();
+    assert_eq!(found("push FAILED").await, [second.id]);
+}
+
+#[tokio::test]
+async fn a_text_is_looked_for_in_the_newest_and_one_can_go_on_behind_them() {
+    let (database, store) = store().await;
+    let needle = started(&store).await;
+    database.tamper("UPDATE sessions SET words = 'needle'").await;
+    let filter = SessionFilter { text: Some("needle"), ..Default::default() };
+    let admin = Actor::admin();
+    assert_eq!(store.last_searched(&admin, &filter, None).await.unwrap(), None, "nothing is left out");
+    for _ in 0..SessionFilter::SEARCHED {
+        started(&store).await;
+    }
+    assert_eq!(store.sessions_page(&admin, &filter, 10, None).await.unwrap(), []);
+    let last = store.last_searched(&admin, &filter, None).await.unwrap().expect("there are more");
+    let behind = store.sessions_page(&admin, &filter, 10, Some(&last)).await.unwrap();
+    assert_eq!(behind.into_iter().map(|session| session.id).collect::<Vec<_>>(), [needle.id]);
+    assert_eq!(store.last_searched(&admin, &filter, Some(&last)).await.unwrap(), None);
+    assert_eq!(store.last_searched(&admin, &SessionFilter::default(), None).await.unwrap(), None, "without a text");
+}
+
+#[tokio::test]
+async fn those_that_are_not_over_are_found_among_the_others() {
+    let (_database, store) = store().await;
+    let (over, waiting) = (started(&store).await, started(&store).await);
+    finish(&store, over.clone()).await;
+    let found = async |phases: &[Phase]| -> Vec<_> {
+        let filter = SessionFilter { phases, project: Some(&over.project), ..Default::default() };
+        let page = store.sessions_page(&Actor::admin(), &filter, 10, None).await.unwrap();
+        page.into_iter().map(|session| session.id).collect()
+    };
+    assert_eq!(found(&[Phase::Pending, Phase::Running]).await, std::slice::from_ref(&waiting.id));
+    assert_eq!(found(&[Phase::Running]).await, []);
+    let final_phase = store.session(&over.id).await.unwrap().unwrap().phase;
+    assert_eq!(found(&[final_phase]).await, std::slice::from_ref(&over.id));
+    assert_eq!(found(&[final_phase, Phase::Pending]).await, [waiting.id, over.id]);
+}
+
+fn changes(path: &str) -> RepositoryChanges {
+    serde_json::from_value(serde_json::json!({
+        "url": "https://gitlab.com/a/b",
+        "commit": "a".repeat(40),
+        "filesChanged": 1, "linesAdded": 2, "linesRemoved": 0,
+        "files": [{"path": path, "status": "added", "linesAdded": 2, "linesRemoved": 0, "patch": "+1\n+\u{0}2\n"}],
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn what_a_session_changed_is_kept_as_long_as_the_session() {
+    let (_database, store) = store().await;
+    let session = started(&store).await;
+    assert_eq!(store.changes(&session.id).await.unwrap(), []);
+    for (repository, path) in [(2, "second"), (0, "once more"), (0, "first")] {
+        store.set_changes(&session.id, repository, &changes(path)).await.unwrap();
+    }
+    assert_eq!(store.changes(&session.id).await.unwrap(), [changes("first"), changes("second")]);
+    finish(&store, session.clone()).await;
+    assert!(store.delete_session(&session.id).await.unwrap());
+    assert_eq!(store.changes(&session.id).await.unwrap(), []);
+    let missing = store.set_changes(&missing(), 0, &changes("x")).await;
+    assert!(matches!(missing, Err(StoreError::NotFound("session"))), "{missing:?}");
 }

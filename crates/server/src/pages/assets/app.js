@@ -31,6 +31,8 @@ document.addEventListener("DOMContentLoaded", () => {
   busyButtons();
   repositoryRows();
   pushPattern();
+  sessionForm();
+  diffs();
   liveParts();
   sessionLog();
   waiting();
@@ -250,10 +252,11 @@ function repositoryRows() {
     const rows = [...box.children];
     rows.forEach((row, n) => {
       row.querySelector("[data-number]").textContent = "Repository " + (n + 1);
-      for (const field of row.querySelectorAll("input, select")) {
-        const id = field.id.replace(/\d+$/, n);
-        row.querySelector(`label[for="${field.id}"]`).htmlFor = id;
-        field.id = id;
+      for (const node of row.querySelectorAll("[id]")) {
+        const id = node.id.replace(/\d+$/, n);
+        row.querySelector(`label[for="${node.id}"]`)?.setAttribute("for", id);
+        row.querySelector(`[list="${node.id}"]`)?.setAttribute("list", id);
+        node.id = id;
       }
       const remove = row.querySelector(".remove");
       remove.value = n;
@@ -269,6 +272,7 @@ function repositoryRows() {
       event.preventDefault();
       const row = box.lastElementChild.cloneNode(true);
       for (const problem of row.querySelectorAll(".field-problem")) problem.remove();
+      for (const told of row.querySelectorAll("datalist, .repo-check, [data-found]")) told.replaceChildren();
       for (const field of row.querySelectorAll("input, select")) {
         field.value = "";
         field.removeAttribute("aria-invalid");
@@ -277,6 +281,7 @@ function repositoryRows() {
       // Set first: two labels must never point at one field.
       for (const node of row.querySelectorAll("[id]")) node.id = node.id.replace(/\d+$/, "9999");
       for (const label of row.querySelectorAll("label")) label.htmlFor = label.htmlFor.replace(/\d+$/, "9999");
+      for (const field of row.querySelectorAll("[list]")) field.setAttribute("list", field.getAttribute("list").replace(/\d+$/, "9999"));
       box.append(row);
       renumber();
       row.querySelector("input").focus();
@@ -298,6 +303,101 @@ function pushPattern() {
     const text = field.value.trim() || field.placeholder;
     branch.textContent = text.replace(/\{(session|user|date)\}/g, (_, name) => field.dataset[name]);
   });
+}
+
+// The form for a session suggests repositories and branches, and says which account it would use while it is filled in.
+function sessionForm() {
+  const form = document.getElementById("new-session");
+  if (!form) return;
+  const project = form.elements.project;
+  const choose = form.querySelector("button[name=choose]");
+  if (choose) {
+    choose.hidden = true;
+    project.addEventListener("change", () => form.requestSubmit(choose));
+  }
+  const api = (path, query) => `/api/v1/projects/${encodeURIComponent(project.value)}/repositories/${path}?` + new URLSearchParams(query);
+  const json = async (url) => {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error("HTTP " + response.status);
+    return response.json();
+  };
+  const fill = (list, options) => list.replaceChildren(...options.map(({ value, label }) => Object.assign(document.createElement("option"), { value, label })));
+  const later = (wait, work) => {
+    let timer;
+    return (...given) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => work(...given).catch(() => {}), wait);
+    };
+  };
+  const isUrl = (text) => /^(https?:\/\/|[\w.-]+@)/.test(text);
+
+  const search = later(250, async (field) => {
+    const text = field.value.trim();
+    const found = field.parentElement.querySelector("[data-found]");
+    if (text.length < 2 || field.value !== text || isUrl(text)) return;
+    const { items } = await json(api("search", { q: text, limit: 10 }));
+    if (field.value !== text) return;
+    fill(field.list, items.map((item) => ({ value: item.url, label: item.path })));
+    found.textContent = items.length === 1 ? "1 repository found; take it with the arrow keys." : items.length ? items.length + " repositories found; choose with the arrow keys." : "No repository of yours has this in its name.";
+  });
+  const branches = later(100, async (row) => {
+    const field = row.querySelector("[name=branch]");
+    const { items } = await json(api("branches", { url: row.querySelector("[name=url]").value.trim() }));
+    fill(field.list, items.slice(0, 200).map(({ name }) => ({ value: name, label: "" })));
+  });
+  // The server says it as it does without a script; only what it says is taken over.
+  const check = later(300, async () => {
+    const body = new URLSearchParams(new FormData(form));
+    body.set("check", "1");
+    const rows = [...form.querySelectorAll("[data-repository]")];
+    const response = await fetch(form.action, { method: "POST", body, headers: { accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const answers = [...page.querySelectorAll(".repo-check")];
+    if (answers.length !== rows.length) return;
+    rows.forEach((row, n) => {
+      const place = row.querySelector(".repo-check");
+      const answer = document.importNode(answers[n], true);
+      if (place && place.textContent !== answer.textContent) place.replaceChildren(...answer.childNodes);
+    });
+  });
+
+  form.addEventListener("input", ({ target }) => {
+    if (target.name !== "url") return;
+    target.parentElement.querySelector("[data-found]").textContent = "";
+    target.closest("[data-repository]").querySelector(".repo-check").replaceChildren();
+    search(target);
+    // One that was chosen from the list is whole; one that is typed is when the field is left.
+    if ([...target.list.options].some(({ value }) => value === target.value)) target.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  form.addEventListener("change", ({ target }) => {
+    const row = target.closest("[data-repository]");
+    if (!row || !["url", "integration"].includes(target.name) || !isUrl(row.querySelector("[name=url]").value.trim())) return;
+    if (target.name === "url") branches(row);
+    check();
+  });
+  form.addEventListener("focusin", ({ target }) => {
+    if (target.name === "branch" && !target.list.options.length) {
+      const row = target.closest("[data-repository]");
+      if (isUrl(row.querySelector("[name=url]").value.trim())) branches(row);
+    }
+  });
+}
+
+// A diff is fetched when its file is unfolded.
+function diffs() {
+  document.addEventListener("toggle", async ({ target: file }) => {
+    if (!file.open || !file.dataset?.diff || file.dataset.fetched) return;
+    file.dataset.fetched = "true";
+    const box = file.querySelector(".diff-box");
+    box.setAttribute("aria-busy", "true");
+    try {
+      const fetched = (await fetchPage(file.dataset.diff)).querySelector(`#${file.id} .diff-box`);
+      box.replaceChildren(...document.importNode(fetched, true).childNodes);
+    } catch {
+      // The link in it leads there.
+    }
+    box.removeAttribute("aria-busy");
+  }, true);
 }
 
 // Parts of lists that are under way are fetched anew while somebody looks.
@@ -443,40 +543,66 @@ function sessionLog() {
 function logSearch(log) {
   const input = document.getElementById("log-search");
   const found = document.getElementById("log-found");
-  const matches = (line) => line.textContent.toLowerCase().includes(input.value.toLowerCase());
-  const highlight = () => {
+  const only = document.getElementById("log-only");
+  const buttons = ["log-previous", "log-next"].map((id) => document.getElementById(id));
+  let ranges = [];
+  // Which match one is at.
+  let at = -1;
+
+  const mark = () => {
+    found.textContent = !input.value ? "" : at < 0 ? ranges.length + (ranges.length === 1 ? " match" : " matches") : `${at + 1} of ${ranges.length}`;
+    buttons.forEach((button) => (button.disabled = !ranges.length));
     if (!window.Highlight) return;
-    const ranges = [];
-    const wanted = input.value.toLowerCase();
-    const walker = document.createTreeWalker(log, NodeFilter.SHOW_TEXT);
-    while (wanted && ranges.length < 2000 && walker.nextNode()) {
-      const text = walker.currentNode.data.toLowerCase();
-      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
-        const range = new Range();
-        range.setStart(walker.currentNode, at);
-        range.setEnd(walker.currentNode, at + wanted.length);
-        ranges.push(range);
-      }
-    }
     CSS.highlights.set("log", new Highlight(...ranges));
+    CSS.highlights.set("log-at", new Highlight(...ranges.slice(at, at + 1).filter(() => at >= 0)));
   };
   const update = () => {
-    log.classList.toggle("filtered", Boolean(input.value));
-    let count = 0;
+    const wanted = input.value.toLowerCase();
+    ranges = [];
     for (const line of log.children) {
-      const hit = Boolean(input.value) && matches(line);
-      line.classList.toggle("hit", hit);
-      count += hit;
+      const before = ranges.length;
+      const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+      while (wanted && ranges.length < 2000 && walker.nextNode()) {
+        const text = walker.currentNode.data.toLowerCase();
+        for (let start = text.indexOf(wanted); start >= 0; start = text.indexOf(wanted, start + wanted.length)) {
+          const range = new Range();
+          range.setStart(walker.currentNode, start);
+          range.setEnd(walker.currentNode, Math.min(start + wanted.length, walker.currentNode.length));
+          ranges.push(range);
+        }
+      }
+      line.classList.toggle("hit", ranges.length > before);
     }
-    found.textContent = input.value ? count + (count === 1 ? " line" : " lines") : "";
-    highlight();
+    log.classList.toggle("filtered", Boolean(wanted) && only.checked);
+    if (at >= ranges.length) at = -1;
+    mark();
+  };
+  const go = (step) => {
+    if (!ranges.length) return;
+    at = at < 0 ? (step > 0 ? 0 : ranges.length - 1) : (at + step + ranges.length) % ranges.length;
+    document.getElementById("log-follow").checked = false;
+    ranges[at].startContainer.parentElement.scrollIntoView({ block: "nearest" });
+    mark();
   };
   let timer;
   const soon = () => {
     clearTimeout(timer);
     timer = setTimeout(update, 120);
   };
-  input.addEventListener("input", soon);
+  input.addEventListener("input", () => {
+    at = -1;
+    soon();
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    clearTimeout(timer);
+    update();
+    go(event.shiftKey ? -1 : 1);
+  });
+  only.addEventListener("change", update);
+  buttons[0].addEventListener("click", () => go(-1));
+  buttons[1].addEventListener("click", () => go(1));
   return () => input.value && soon();
 }
 
@@ -547,8 +673,13 @@ async function refreshOverview(url) {
     const next = (await fetchPage(url)).getElementById("overview");
     const now = document.getElementById("overview");
     const focused = now.contains(document.activeElement) ? document.activeElement.id : "";
-    const unfolded = now.querySelector("details[open]");
-    next.querySelector("details").open = Boolean(unfolded);
+    for (const unfolded of now.querySelectorAll("details[open][id]")) {
+      const same = next.querySelector("#" + unfolded.id);
+      if (!same) continue;
+      // A diff that was fetched already stays.
+      if (unfolded.dataset.fetched) same.replaceWith(unfolded);
+      else same.open = true;
+    }
     now.replaceWith(document.importNode(next, true));
     if ("over" in next.dataset) document.getElementById("notice")?.remove();
     fresh(document.getElementById("overview"));

@@ -5,9 +5,13 @@ use std::collections::HashMap;
 use axum::{extract::State, response::IntoResponse};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use valetkey_model::{Integration, IntegrationId, Phase, RepositoryRun, Session, SessionId};
+use valetkey_model::{
+    Actor, IntegrationId, Phase, Problem, RepositoryChanges, RepositoryRun, Role, Session, SessionId,
+};
+use valetkey_sessions::Engine;
 
 use super::{
+    changes::Changes,
     log::{Excerpt, LogView},
     steps::{StepView, timeline},
 };
@@ -44,6 +48,11 @@ struct Overview {
     task: Option<String>,
     phase: Badge,
     over: bool,
+    project: String,
+    /// Who started it; none if whoever looks did.
+    by: Option<String>,
+    may_stop: bool,
+    may_start: bool,
     started: Moment,
     took: String,
     since: Option<String>,
@@ -56,6 +65,7 @@ struct Overview {
     stopped: bool,
     workspace: Option<String>,
     repositories: Vec<Repository>,
+    changes: Option<Changes>,
     steps: Vec<StepView>,
 }
 
@@ -91,17 +101,29 @@ struct Repository {
     pull_request_url: Option<String>,
 }
 
-/// The integration in use; without a name if it was disconnected since.
-#[derive(Debug, Serialize)]
-struct Chosen {
-    alias: Option<String>,
-    id: String,
+/// The integration in use.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+enum Chosen {
+    /// One that whoever looks may know of.
+    Known { id: String, alias: String },
+    /// Somebody else's own.
+    Private,
+    /// It was disconnected since.
+    Gone,
 }
 
-type Aliases = HashMap<IntegrationId, String>;
+/// What a session's page shows besides the session itself.
+struct Around {
+    excerpt: Excerpt,
+    changes: Vec<RepositoryChanges>,
+    chosen: HashMap<IntegrationId, Chosen>,
+    /// The name of who started it.
+    owner: String,
+}
 
 impl Overview {
-    fn new(session: &Session, excerpt: &Excerpt, aliases: &Aliases, now: Timestamp) -> Self {
+    fn new(session: &Session, around: &Around, to: &Actor, now: Timestamp) -> Self {
         let (spec, times) = (&session.spec, &session.times);
         let title = title(&spec.task);
         let seconds = i64::try_from(spec.timeout_seconds).unwrap_or(i64::MAX);
@@ -111,6 +133,10 @@ impl Overview {
             title,
             phase: session.phase.into(),
             over: session.phase.is_final(),
+            project: session.project.to_string(),
+            by: (session.owner != to.user).then(|| around.owner.clone()),
+            may_stop: !session.phase.is_final() && Engine::manages(to, session),
+            may_start: to.is(Role::Member, &session.project),
             started: Moment::past(now, times.created_at),
             took: span(times.ended_at.unwrap_or(now).duration_since(times.created_at)),
             since: (!session.phase.is_final()).then(|| times.created_at.to_string()),
@@ -125,8 +151,9 @@ impl Overview {
             failure: session.failure.as_ref().map(ProblemView::from),
             stopped: session.phase == Phase::Stopped,
             workspace: session.workspace.clone().filter(|_| session.phase.is_final()),
-            repositories: session.repositories.iter().map(|run| Repository::new(run, aliases)).collect(),
-            steps: timeline(session, &excerpt.events, now),
+            repositories: session.repositories.iter().map(|run| Repository::new(run, &around.chosen)).collect(),
+            changes: Changes::summary(session, &around.changes),
+            steps: timeline(session, &around.excerpt.events, now),
         }
     }
 }
@@ -142,15 +169,15 @@ impl Outcome {
 }
 
 impl Repository {
-    fn new(run: &RepositoryRun, aliases: &Aliases) -> Self {
-        let chosen = |id: &IntegrationId| Chosen { alias: aliases.get(id).cloned(), id: id.to_string() };
+    fn new(run: &RepositoryRun, chosen: &HashMap<IntegrationId, Chosen>) -> Self {
+        let chosen = |id: &IntegrationId| chosen.get(id).cloned().unwrap_or(Chosen::Gone);
         let text = |branch: &Option<valetkey_model::BranchName>| branch.as_ref().map(ToString::to_string);
         Self {
             path: run.url.path().to_owned(),
             url: run.url.browse_url(),
             provider: run.provider.map(valetkey_model::ProviderKind::name),
             integration: run.integration.as_ref().map(chosen),
-            reason: run.integration_reason.as_deref().map(|reason| why(reason, run, aliases).to_owned()),
+            reason: run.integration_reason.clone(),
             branch: text(&run.branch),
             push_branch: text(&run.push_branch),
             commit: run.commit.as_ref().map(|commit| commit.as_str().chars().take(8).collect()),
@@ -158,12 +185,6 @@ impl Repository {
             pull_request_url: run.pull_request_url.clone().filter(|url| is_web(url)),
         }
     }
-}
-
-/// Why that integration; behind its name, where it still has one, the name is not said again.
-fn why<'a>(reason: &'a str, run: &RepositoryRun, aliases: &Aliases) -> &'a str {
-    let alias = run.integration.as_ref().and_then(|id| aliases.get(id));
-    alias.and_then(|alias| reason.strip_prefix(&format!("'{alias}' "))).unwrap_or(reason)
 }
 
 /// Whether a link that a provider gave leads to a page and does nothing else.
@@ -177,9 +198,11 @@ pub(super) async fn show(
     Id(id): Id<SessionId>,
     Params(Did { did }): Params<Did>,
 ) -> Answer<impl IntoResponse> {
-    let (session, excerpt, overview) = read(&app, &caller, &id).await?;
+    let session = app.engine.session(&caller.actor, &id).await?;
+    let around = Around::of(&app, &caller, &session).await?;
+    let overview = Overview::new(&session, &around, &caller.actor, app.now());
     let frame = Frame::new(&app, &caller, Section::Sessions, overview.title.clone()).after(did.as_deref());
-    let log = LogView::new(&session, &excerpt);
+    let log = LogView::new(&session, &around.excerpt);
     Ok(Page::new(frame, DetailView { overview, log }))
 }
 
@@ -188,17 +211,34 @@ pub(super) async fn overview(
     caller: Caller,
     Id(id): Id<SessionId>,
 ) -> Answer<impl IntoResponse> {
-    let (_, _, overview) = read(&app, &caller, &id).await?;
+    let session = app.engine.session(&caller.actor, &id).await?;
+    let around = Around::of(&app, &caller, &session).await?;
+    let overview = Overview::new(&session, &around, &caller.actor, app.now());
     Ok(Page::new(Frame::new(&app, &caller, Section::Sessions, ""), overview))
 }
 
-async fn read(app: &App, caller: &Caller, id: &SessionId) -> Answer<(Session, Excerpt, Overview)> {
-    let session = app.engine.session(&caller.actor, id).await?;
-    let excerpt = Excerpt::read(app, id).await?;
-    let connected = app.integrations.own(&caller.actor, None).await?.into_iter();
-    let aliases = connected.map(|Integration { id, alias, .. }| (id, alias.to_string())).collect();
-    let overview = Overview::new(&session, &excerpt, &aliases, app.now());
-    Ok((session, excerpt, overview))
+impl Around {
+    async fn of(app: &App, caller: &Caller, session: &Session) -> Result<Self, Problem> {
+        let mut chosen = HashMap::new();
+        for id in session.repositories.iter().filter_map(|run| run.integration.as_ref()) {
+            let found = app.store.integration(id).await?.filter(|it| !it.removing);
+            let state = match found {
+                Some(it) if caller.actor.sees(&it) => {
+                    Chosen::Known { id: it.id.to_string(), alias: it.alias.to_string() }
+                }
+                Some(_) => Chosen::Private,
+                None => Chosen::Gone,
+            };
+            chosen.insert(id.clone(), state);
+        }
+        let owner = app.store.user(&session.owner).await?;
+        Ok(Self {
+            excerpt: Excerpt::read(app, &session.id).await?,
+            changes: app.engine.changes(&caller.actor, &session.id).await?,
+            chosen,
+            owner: owner.map_or_else(|| session.owner.to_string(), |user| user.name),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -207,18 +247,28 @@ pub(super) mod tests {
 
     use super::{
         super::{
-            log,
+            changes, log,
             steps::tests::events,
             tests::{now, session},
         },
         *,
     };
-    use crate::pages::render::tests::html;
+    use crate::pages::render::tests::{html, weight};
+
+    fn around(session: &Session, steps: usize, outcome: Option<StepOutcome>) -> Around {
+        let id = "018f0000-0000-7000-8000-000000000001".parse().unwrap();
+        let chosen = Chosen::Known { id: "018f".to_owned(), alias: "john@gitlab.com".to_owned() };
+        let changes = if session.phase == Phase::Completed { changes::tests::sample() } else { Vec::new() };
+        Around {
+            excerpt: Excerpt::of(events(session, steps, outcome)),
+            changes,
+            chosen: HashMap::from([(id, chosen)]),
+            owner: "Administrator".to_owned(),
+        }
+    }
 
     fn overview_of(session: &Session, steps: usize, outcome: Option<StepOutcome>) -> Overview {
-        let excerpt = Excerpt::of(events(session, steps, outcome));
-        let id = "018f0000-0000-7000-8000-000000000001".parse().unwrap();
-        Overview::new(session, &excerpt, &HashMap::from([(id, "john@gitlab.com".to_owned())]), now())
+        Overview::new(session, &around(session, steps, outcome), &Actor::admin(), now())
     }
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
@@ -244,10 +294,42 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_reason_goes_on_from_the_name() {
-        let overview = overview_of(&session(1, Phase::Running), 4, None);
-        let reason = overview.repositories[0].reason.as_deref();
-        assert_eq!(reason, Some("is the only User Global integration for https://gitlab.com."));
+    fn only_what_one_may_know_of_is_named() {
+        let session = session(1, Phase::Running);
+        let page = |state: Option<Chosen>| {
+            let mut around = around(&session, 4, None);
+            around.chosen = around.chosen.into_keys().filter_map(|id| Some((id, state.clone()?))).collect();
+            html(Overview::new(&session, &around, &Actor::admin(), now()))
+        };
+        assert!(page(Some(Chosen::Private)).contains("integration of their own"));
+        assert!(page(None).contains("disconnected since"));
+        assert!(html(overview_of(&session, 4, None)).contains("href=\"/integrations#018f\""));
+    }
+
+    #[test]
+    fn one_sees_who_started_it_and_is_offered_what_one_may_do() {
+        let mut session = session(1, Phase::Running);
+        session.owner = "jane".parse().unwrap();
+        let page = |role: Option<Role>| {
+            let roles = role.map(|role| (session.project.clone(), role)).into_iter().collect();
+            let viewer = Actor::new("eve".parse().unwrap(), false, roles);
+            html(Overview::new(&session, &around(&session, 4, None), &viewer, now()))
+        };
+        let seen: Vec<_> = [Role::Viewer, Role::Member, Role::Admin].map(|role| page(Some(role))).into();
+        let offers = |word| seen.iter().map(|page| page.contains(word)).collect::<Vec<_>>();
+        assert_eq!(offers("by <bdi>Administrator</bdi>"), [true; 3]);
+        assert_eq!(offers("id=\"again\""), [false, true, true]);
+        assert_eq!(offers("id=\"stop\""), [false, false, true]);
+    }
+
+    #[test]
+    fn the_largest_page_is_small() {
+        let session = session(1, Phase::Completed);
+        let mut around = around(&session, 6, Some(StepOutcome::Done));
+        around.changes = changes::tests::most();
+        let overview = Overview::new(&session, &around, &Actor::admin(), now());
+        let size = weight(&html(DetailView { overview, log: log::tests::longest(&session) }));
+        assert!(size < 100_000, "{size} bytes");
     }
 
     #[test]

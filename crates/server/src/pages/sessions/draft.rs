@@ -4,11 +4,12 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use valetkey_model::{
-    AssistantId, AssistantRef, BranchName, IntegrationRef, Problem, ProblemCode, RepoUrl, RepoUrlError, SessionSpec,
-    sentence,
+    AssistantId, AssistantRef, BranchName, IntegrationRef, Problem, ProblemCode, ProjectName, RepoUrl, RepoUrlError,
+    Session, sentence,
 };
 use valetkey_sessions::{NewAgent, NewRepository, NewSession};
 
+use super::check::CheckView;
 use crate::pages::form::{Form, ProblemView};
 
 const MOST_MINUTES: u64 = 7 * 24 * 60;
@@ -47,11 +48,14 @@ pub(super) struct RepositoryEntry {
     pub(super) branch: Entry,
     pub(super) push_branch: Entry,
     pub(super) integration: Entry,
+    /// What a session would find there, if that was asked.
+    pub(super) check: Option<CheckView>,
 }
 
 /// Everything in the form. What is wrong is kept beside what was typed, so nothing has to be typed again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Draft {
+    pub(super) project: Entry,
     pub(super) task: Entry,
     pub(super) repositories: Vec<RepositoryEntry>,
     /// The assistant to start from, by its id; empty without one.
@@ -66,6 +70,7 @@ pub(super) struct Draft {
 impl Default for Draft {
     fn default() -> Self {
         Self {
+            project: Entry::default(),
             task: Entry::default(),
             repositories: vec![RepositoryEntry::default()],
             assistant: String::new(),
@@ -77,17 +82,19 @@ impl Default for Draft {
     }
 }
 
-impl From<&SessionSpec> for Draft {
+impl From<&Session> for Draft {
     /// What to run once more.
-    fn from(spec: &SessionSpec) -> Self {
+    fn from(Session { project, spec, .. }: &Session) -> Self {
         let or_empty = |text: Option<String>| Entry::new(text.unwrap_or_default());
         let repository = |repository: &valetkey_model::RepositorySpec| RepositoryEntry {
             url: Entry::new(repository.url.to_string()),
             branch: or_empty(repository.branch.as_ref().map(ToString::to_string)),
             push_branch: Entry::new(repository.push_branch.to_string()),
             integration: or_empty(repository.integration.as_ref().map(ToString::to_string)),
+            check: None,
         };
         Self {
+            project: Entry::new(project.to_string()),
             task: Entry::new(spec.task.clone()),
             repositories: spec.repositories.iter().map(repository).collect(),
             assistant: spec.assistant.as_ref().map(|from| from.id.to_string()).unwrap_or_default(),
@@ -111,8 +118,10 @@ impl Draft {
             branch: rest.0.next().unwrap_or_default(),
             push_branch: rest.1.next().unwrap_or_default(),
             integration: rest.2.next().unwrap_or_default(),
+            check: None,
         };
         Self {
+            project: Entry::new(form.get("project")),
             task: Entry::new(form.get("task").replace("\r\n", "\n")),
             repositories: column("url").into_iter().map(row).collect(),
             assistant: form.get("assistant").to_owned(),
@@ -123,6 +132,25 @@ impl Draft {
         }
     }
 
+    /// For a project, unless one was chosen.
+    pub(super) fn in_project(mut self, project: Option<&ProjectName>) -> Self {
+        if let (Some(project), true) = (project, self.project.value.is_empty()) {
+            self.project.value = project.to_string();
+        }
+        self
+    }
+
+    /// The project to start it in.
+    pub(super) fn read_project(&mut self) -> Option<ProjectName> {
+        if self.project.value.is_empty() { self.project.refuse("Choose a project.") } else { self.project.required() }
+    }
+
+    /// The repositories, each with its row; those in which something is wrong, which is then noted, are left out.
+    pub(super) fn read_repositories(&mut self) -> Vec<(usize, NewRepository)> {
+        let rows = self.repositories.iter_mut().enumerate();
+        rows.filter_map(|(row, entry)| Some((row, entry.read()?))).collect()
+    }
+
     /// What to ask the engine for; none if something is wrong, which is then noted.
     pub(super) fn read(&mut self) -> Option<NewSession> {
         if self.task.value.is_empty() {
@@ -131,9 +159,8 @@ impl Draft {
         let assistant = self.read_assistant();
         let agent = self.read_agent();
         let minutes = self.read_minutes();
-        let repositories: Vec<_> = self.repositories.iter_mut().map(RepositoryEntry::read).collect();
-        let repositories = repositories.into_iter().collect::<Option<Vec<_>>>()?;
-        if self.task.problem.is_some() {
+        let repositories: Vec<_> = self.read_repositories().into_iter().map(|(_, repository)| repository).collect();
+        if self.task.problem.is_some() || repositories.len() < self.repositories.len() {
             return None;
         }
         Some(NewSession {
@@ -148,7 +175,7 @@ impl Draft {
     }
 
     /// The outer none is a refusal, the inner one an empty field.
-    fn read_assistant(&mut self) -> Option<Option<AssistantRef>> {
+    pub(super) fn read_assistant(&mut self) -> Option<Option<AssistantRef>> {
         if self.assistant.is_empty() {
             return Some(None);
         }
@@ -245,6 +272,27 @@ mod tests {
     }
 
     #[test]
+    fn a_project_has_to_be_chosen_and_what_was_chosen_stays() {
+        let web: ProjectName = "web".parse().unwrap();
+        assert_eq!(Draft::default().in_project(Some(&web)).read_project(), Some(web));
+        let mut chosen = draft("project=other").in_project(Some(&"web".parse().unwrap()));
+        assert_eq!(chosen.read_project().unwrap().as_str(), "other");
+        for odd in ["project=", "project=.."] {
+            let mut draft = draft(odd);
+            assert_eq!(draft.read_project(), None);
+            assert!(draft.project.problem.is_some());
+        }
+    }
+
+    #[test]
+    fn repositories_are_read_without_the_rest() {
+        let mut draft = draft("task=&url=nonsense&url=https%3A%2F%2Fgitlab.com%2Fa%2Fb&minutes=x");
+        let found = draft.read_repositories();
+        assert_eq!(found.iter().map(|(row, it)| (*row, it.url.path())).collect::<Vec<_>>(), [(1, "a/b")]);
+        assert!(draft.task.problem.is_none() && draft.repositories[0].url.problem.is_some());
+    }
+
+    #[test]
     fn a_url_with_a_token_in_it_is_not_sent_back() {
         let mut draft = draft(&GOOD.replace("gitlab.com", "oauth2%3Aglpat-canary%40gitlab.com"));
         assert!(draft.read().is_none());
@@ -253,8 +301,11 @@ mod tests {
 
     #[test]
     fn running_again_asks_for_the_same() {
-        let spec = super::super::tests::spec();
-        let again = Draft::from(&spec).read().unwrap();
+        let session = super::super::tests::session(1, valetkey_model::Phase::Failed);
+        let spec = &session.spec;
+        let mut draft = Draft::from(&session);
+        assert_eq!(draft.read_project(), Some(session.project.clone()));
+        let again = draft.read().unwrap();
         assert_eq!(again.task, spec.task);
         assert_eq!(again.agent.unwrap().command, spec.agent);
         assert_eq!(again.repositories[0].url, spec.repositories[0].url);

@@ -1,9 +1,13 @@
 use axum::{extract::State, response::IntoResponse};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use valetkey_model::{Phase, Problem, Session, SessionId};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, IntoDeserializer as _},
+};
+use valetkey_model::{Actor, Phase, Problem, ProjectName, Role, Session, SessionId, UserId};
 use valetkey_store::SessionFilter;
 
+use super::ProjectChoice;
 use crate::{
     App,
     auth::Caller,
@@ -17,9 +21,7 @@ use crate::{
 };
 
 /// How many sessions a page shows.
-const PAGE: usize = 25;
-/// How many are looked at for one page when a filter leaves most of them out.
-const LOOKED_AT: usize = 1_000;
+const PAGE: u32 = 25;
 
 /// A session in a list.
 #[derive(Debug, Serialize)]
@@ -27,6 +29,7 @@ pub(in crate::pages) struct Item {
     id: String,
     title: String,
     phase: Badge,
+    project: String,
     repositories: Vec<Repository>,
     started: Moment,
     /// How long it took, or has taken so far.
@@ -52,6 +55,7 @@ impl Item {
             id: session.id.to_string(),
             title: title(&session.spec.task),
             phase: session.phase.into(),
+            project: session.project.to_string(),
             repositories: session.repositories.iter().map(repository).collect(),
             started: Moment::past(now, began),
             took: span(session.times.ended_at.unwrap_or(now).duration_since(began)),
@@ -60,40 +64,93 @@ impl Item {
     }
 }
 
-/// Which sessions to show.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a session may be in its life, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Filter {
-    #[default]
-    All,
+enum Status {
     Active,
     Completed,
     Failed,
     Stopped,
 }
 
-impl Filter {
-    const EVERY: [Self; 5] = [Self::All, Self::Active, Self::Completed, Self::Failed, Self::Stopped];
+impl Status {
+    const ALL: [Self; 4] = [Self::Active, Self::Completed, Self::Failed, Self::Stopped];
 
-    fn admits(self, phase: Phase) -> bool {
+    fn phases(self) -> &'static [Phase] {
         match self {
-            Self::All => true,
-            Self::Active => !phase.is_final(),
-            Self::Completed => phase == Phase::Completed,
-            Self::Failed => phase == Phase::Failed,
-            Self::Stopped => phase == Phase::Stopped,
+            Self::Active => &ACTIVE,
+            Self::Completed => &[Phase::Completed],
+            Self::Failed => &[Phase::Failed],
+            Self::Stopped => &[Phase::Stopped],
         }
+    }
+}
+
+/// Those of a session that is not over.
+pub(in crate::pages) const ACTIVE: [Phase; 4] = [Phase::Pending, Phase::Preparing, Phase::Running, Phase::Publishing];
+
+/// Which sessions to show. A form sends all of its fields: an empty one asks for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
+    project: Option<ProjectName>,
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
+    phase: Option<Status>,
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
+    by: Option<By>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    q: String,
+    #[serde(default, deserialize_with = "filled", skip_serializing)]
+    before: Option<SessionId>,
+}
+
+/// Who started them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    /// Whoever looks.
+    Me,
+}
+
+fn filled<'de, T: DeserializeOwned, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(field)?;
+    if text.is_empty() { Ok(None) } else { T::deserialize(text.into_deserializer()).map(Some) }
+}
+
+impl Wanted {
+    fn filter<'a>(&'a self, me: &'a UserId) -> SessionFilter<'a> {
+        SessionFilter {
+            project: self.project.as_ref(),
+            owner: self.by.map(|By::Me| me),
+            phases: self.phase.map_or(&[], Status::phases),
+            text: Some(&*self.q),
+        }
+    }
+
+    /// The address of the same list from its beginning, without its path.
+    fn query(&self) -> String {
+        serde_urlencoded::to_string(self).expect("a list of words")
     }
 }
 
 #[derive(Debug, Serialize)]
 struct ListView {
-    filter: Filter,
-    filters: [Filter; 5],
+    project: Option<String>,
+    phase: Option<Status>,
+    mine: bool,
+    q: String,
+    query: String,
+    statuses: [Status; 4],
+    projects: ProjectChoice,
     items: Vec<Item>,
     /// The session behind which the next page begins.
     older: Option<String>,
     newest: bool,
+    /// How many sessions were looked through for the text, if there are others behind them.
+    searched: Option<u32>,
+    /// Whether whoever looks may start one.
+    may_start: bool,
     /// Whether something on the page goes on.
     live: bool,
 }
@@ -103,61 +160,57 @@ impl View for ListView {
 }
 
 impl ListView {
-    fn new(filter: Filter, found: &Found, newest: bool, now: Timestamp) -> Self {
+    fn new(wanted: &Wanted, found: &Found, projects: ProjectChoice, may_start: bool, now: Timestamp) -> Self {
         Self {
-            filter,
-            filters: Filter::EVERY,
+            project: wanted.project.as_ref().map(ToString::to_string),
+            phase: wanted.phase,
+            mine: wanted.by.is_some(),
+            q: wanted.q.clone(),
+            query: wanted.query(),
+            statuses: Status::ALL,
+            projects,
             items: found.sessions.iter().map(|session| Item::new(session, now)).collect(),
             older: found.older.as_ref().map(ToString::to_string),
-            newest,
+            newest: wanted.before.is_none(),
+            searched: found.searched,
+            may_start,
             live: found.sessions.iter().any(|session| !session.phase.is_final()),
         }
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Wanted {
-    #[serde(default)]
-    phase: Filter,
-    before: Option<SessionId>,
-}
-
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Params(Wanted { phase, before }): Params<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Answer<impl IntoResponse> {
-    let newest = before.is_none();
-    let found = find(&app, &caller, phase, before).await?;
+    let found = Found::of(&app, &caller.actor, &wanted).await?;
+    let projects = ProjectChoice::of(&app, &caller.actor, Role::Viewer).await?;
+    let may_start = ProjectChoice::of(&app, &caller.actor, Role::Member).await?.any();
     let frame = Frame::new(&app, &caller, Section::Sessions, "Sessions");
-    Ok(Page::new(frame, ListView::new(phase, &found, newest, app.now())))
+    Ok(Page::new(frame, ListView::new(&wanted, &found, projects, may_start, app.now())))
 }
 
+#[derive(Debug, Default)]
 struct Found {
     sessions: Vec<Session>,
     older: Option<SessionId>,
+    searched: Option<u32>,
 }
 
-async fn find(app: &App, caller: &Caller, filter: Filter, before: Option<SessionId>) -> Result<Found, Problem> {
-    let mut sessions = Vec::new();
-    let mut last = before;
-    for _ in 0..LOOKED_AT / PAGE {
-        let batch = app.engine.sessions(&caller.actor, &SessionFilter::default(), PAGE as u32, last.as_ref()).await?;
-        let whole = batch.len() == PAGE;
-        for session in batch {
-            if sessions.len() == PAGE {
-                return Ok(Found { sessions, older: last });
-            }
-            last = Some(session.id.clone());
-            if filter.admits(session.phase) {
-                sessions.push(session);
-            }
+impl Found {
+    async fn of(app: &App, by: &Actor, wanted: &Wanted) -> Result<Self, Problem> {
+        let (filter, before) = (wanted.filter(&by.user), wanted.before.as_ref());
+        let mut sessions = app.engine.sessions(by, &filter, PAGE + 1, before).await?;
+        if sessions.len() > PAGE as usize {
+            sessions.truncate(PAGE as usize);
+            let older = sessions.last().map(|last| last.id.clone());
+            return Ok(Self { sessions, older, searched: None });
         }
-        if !whole {
-            return Ok(Found { sessions, older: None });
-        }
+        // A text is looked for in the newest sessions only.
+        let older = app.store.last_searched(by, &filter, before).await?;
+        Ok(Self { sessions, searched: older.as_ref().map(|_| SessionFilter::SEARCHED), older })
     }
-    Ok(Found { sessions, older: last })
 }
 
 #[cfg(test)]
@@ -172,13 +225,21 @@ pub(super) mod tests {
         let phases =
             [Phase::Pending, Phase::Running, Phase::Completed, Phase::Failed, Phase::Stopped, Phase::Completed];
         let sessions: Vec<_> = phases.into_iter().zip(1..).map(|(phase, n)| session(n, phase)).collect();
-        let older = Some(sessions[5].id.clone());
-        let empty = Found { sessions: Vec::new(), older: None };
+        let found = Found { older: Some(sessions[5].id.clone()), sessions, searched: None };
+        let failed = Wanted { phase: Some(Status::Failed), q: "dark <mode>".into(), ..Wanted::default() };
+        let searched =
+            Found { older: found.older.clone(), searched: Some(SessionFilter::SEARCHED), ..Found::default() };
         vec![
-            ("sessions", html(ListView::new(Filter::All, &Found { sessions, older }, true, now()))),
-            ("sessions_empty", html(ListView::new(Filter::All, &empty, true, now()))),
-            ("sessions_none_failed", html(ListView::new(Filter::Failed, &empty, true, now()))),
+            ("sessions", page(&Wanted::default(), &found)),
+            ("sessions_empty", page(&Wanted::default(), &Found::default())),
+            ("sessions_none_failed", page(&failed, &Found::default())),
+            ("sessions_searched", page(&failed, &searched)),
         ]
+    }
+
+    fn page(wanted: &Wanted, found: &Found) -> String {
+        let projects = ProjectChoice::from(["default", "web"].map(|name| name.parse().unwrap()).to_vec());
+        html(ListView::new(wanted, found, projects, true, now()))
     }
 
     #[test]
@@ -189,18 +250,46 @@ pub(super) mod tests {
         assert_eq!((&*item.took, item.since.as_deref()), ("9 min", Some("2026-11-21T09:21:00Z")));
     }
 
+    fn wanted(query: &str) -> Result<Wanted, serde_urlencoded::de::Error> {
+        serde_urlencoded::from_str(query)
+    }
+
     #[test]
-    fn each_filter_admits_what_its_name_says() {
-        assert!(Filter::Active.admits(Phase::Pending) && !Filter::Active.admits(Phase::Completed));
-        assert!(Filter::Failed.admits(Phase::Failed) && !Filter::Failed.admits(Phase::Stopped));
-        assert!(Filter::All.admits(Phase::Stopped));
+    fn a_form_asks_for_what_was_filled_in_and_its_address_for_the_same() {
+        let all = wanted("project=&phase=&by=&q=&before=").unwrap();
+        assert_eq!((all.clone(), &*all.query()), (Wanted::default(), ""));
+        let some = wanted("project=web&phase=active&by=me&q=a+%26+b&before=").unwrap();
+        assert_eq!(some.query(), "project=web&phase=active&by=me&q=a+%26+b");
+        assert_eq!(wanted(&some.query()).unwrap(), some);
+        let me = UserId::admin();
+        let filter = some.filter(&me);
+        assert_eq!((filter.owner, filter.phases, filter.text), (Some(&me), &ACTIVE[..], Some("a & b")));
+        for odd in ["phase=odd", "by=somebody", "before=x", "project=.."] {
+            assert!(wanted(odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_active_session_is_one_that_is_not_over() {
+        let every = [Phase::Completed, Phase::Failed, Phase::Stopped].into_iter().chain(ACTIVE);
+        for phase in every {
+            assert_eq!(ACTIVE.contains(&phase), !phase.is_final(), "{phase}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_says_why() {
+        assert!(page(&Wanted::default(), &Found::default()).contains("No sessions yet"));
+        let mine = Wanted { by: Some(By::Me), ..Wanted::default() };
+        let none = page(&mine, &Found::default());
+        assert!(none.contains("No session matches") && !none.contains("No sessions yet"), "{none}");
     }
 
     #[test]
     fn a_task_is_escaped() {
         let mut hostile = session(1, Phase::Completed);
         hostile.spec.task = "<script>alert(1)</script> \u{202e}evil".into();
-        let page = html(ListView::new(Filter::All, &Found { sessions: vec![hostile], older: None }, true, now()));
+        let page = page(&Wanted::default(), &Found { sessions: vec![hostile], ..Found::default() });
         assert!(!page.contains("<script>alert") && !page.contains('\u{202e}'), "{page}");
     }
 }

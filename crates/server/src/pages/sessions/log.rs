@@ -7,14 +7,14 @@ use axum::{
 };
 use futures_util::stream;
 use http::header;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use valetkey_model::{EventBody, LogStream, Problem, Session, SessionEvent, SessionId};
 
 use crate::{
     App,
     auth::Caller,
-    extract::Id,
-    pages::ansi::{Span, Terminal},
+    extract::{Id, Params},
+    pages::ansi::{Span, Terminal, plain},
     problem::Answer,
 };
 
@@ -22,8 +22,8 @@ use crate::{
 const FIRST: u32 = 100;
 const LAST: u32 = 200;
 /// How many lines, and how much text, of a log's end are in the page itself; the script fetches nothing older either.
-const LINES: usize = 400;
-const BYTES: usize = 32_000;
+const LINES: usize = 250;
+const BYTES: usize = 18_000;
 
 /// The part of a session's events that its page needs: all, or the beginning and the end of a long log.
 pub(super) struct Excerpt {
@@ -142,14 +142,29 @@ impl Screen {
     }
 }
 
-/// The whole log so far as plain text.
-pub(super) async fn whole(State(app): State<App>, caller: Caller, Id(id): Id<SessionId>) -> Answer<Response> {
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    /// Only the lines with this in them, ignoring case.
+    #[serde(default)]
+    q: String,
+}
+
+/// The whole log so far as plain text, or the lines of it that are looked for.
+pub(super) async fn whole(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<SessionId>,
+    Params(Wanted { q }): Params<Wanted>,
+) -> Answer<Response> {
     const PAGE: u32 = 200;
     app.engine.session(&caller.actor, &id).await?;
-    let pages = stream::try_unfold((app.store, id, 0), |(store, id, after)| async move {
+    let start = Some((app.store, id, 0, Sieve::new(&q)));
+    let pages = stream::try_unfold(start, |state| async move {
+        let Some((store, id, after, mut sieve)) = state else { return Ok(None) };
         let events = store.events_after(&id, after, PAGE).await?;
-        let Some(last) = events.last().map(|event| event.seq) else { return Ok(None) };
-        Ok::<_, valetkey_store::StoreError>(Some((text_of(&events), (store, id, last))))
+        let Some(last) = events.last().map(|event| event.seq) else { return Ok(Some((sieve.rest(), None))) };
+        let text = sieve.pass(text_of(&events));
+        Ok::<_, valetkey_store::StoreError>(Some((text, Some((store, id, last, sieve)))))
     });
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     Ok((headers, Body::from_stream(pages)).into_response())
@@ -161,6 +176,48 @@ fn text_of(events: &[SessionEvent]) -> String {
         EventBody::Phase { .. } | EventBody::Step { .. } => None,
     };
     events.iter().filter_map(text).collect()
+}
+
+/// Lets lines through that have a text in them, whatever the pieces in which they come; without a text, everything.
+struct Sieve {
+    wanted: String,
+    /// The beginning of a line whose end has not come yet.
+    open: String,
+}
+
+/// A line without an end is looked through in pieces of this size.
+const LONGEST_LINE: usize = 64 * 1024;
+
+impl Sieve {
+    fn new(wanted: &str) -> Self {
+        Self { wanted: wanted.trim().to_lowercase(), open: String::new() }
+    }
+
+    fn pass(&mut self, piece: String) -> String {
+        if self.wanted.is_empty() {
+            return piece;
+        }
+        let text = std::mem::take(&mut self.open) + &piece;
+        let (whole, open) = match text.rfind('\n') {
+            Some(end) if text.len() - end <= LONGEST_LINE => text.split_at(end + 1),
+            _ if text.len() > LONGEST_LINE => (&*text, ""),
+            _ => ("", &*text),
+        };
+        let found = self.found(whole);
+        self.open = open.to_owned();
+        found
+    }
+
+    /// What is left at the end.
+    fn rest(&mut self) -> String {
+        let open = std::mem::take(&mut self.open);
+        self.found(&open)
+    }
+
+    fn found(&self, text: &str) -> String {
+        let matches = |text: &str| text.to_lowercase().contains(&self.wanted);
+        text.split_inclusive('\n').filter(|line| matches(line) || matches(&plain(line))).collect()
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +260,13 @@ pub(super) mod tests {
         LogView::new(session, &Excerpt::of(events))
     }
 
-    fn plain(lines: &[Line]) -> Vec<(LogStream, String, bool)> {
+    /// As much as a page ever holds.
+    pub(in crate::pages) fn longest(session: &Session) -> LogView {
+        let coloured = "\x1b[32m<a>\x1b[0m & \x1b[31m'b'\x1b[0m and what else a line may hold\n".repeat(2 * LINES);
+        LogView::new(session, &Excerpt::of(log(&[(LogStream::Stderr, &coloured)])))
+    }
+
+    fn told(lines: &[Line]) -> Vec<(LogStream, String, bool)> {
         let text = |line: &Line| line.spans.iter().map(|span| &*span.text).collect::<String>();
         lines.iter().map(|line| (line.source, text(line), line.open)).collect()
     }
@@ -217,7 +280,7 @@ pub(super) mod tests {
             (Stderr, "two".to_owned(), false),
             (Stdout, "four".to_owned(), true),
         ];
-        assert_eq!(plain(&lines), expected);
+        assert_eq!(told(&lines), expected);
         assert!(!dropped);
     }
 
@@ -229,6 +292,27 @@ pub(super) mod tests {
         let wide = format!("{}\n", "x".repeat(9_000)).repeat(60);
         let (found, dropped) = lines(&log(&[(LogStream::Stdout, &wide)]));
         assert!(found.len() < 10 && dropped, "{}", found.len());
+    }
+
+    #[test]
+    fn lines_are_found_whatever_the_pieces() {
+        let text = "One fish\n\x1b[31mtwo\x1b[0m Fish\nred dog\nblue fish";
+        for cut in 0..=text.len() {
+            let mut sieve = Sieve::new(" FISH ");
+            let (first, second) = text.split_at(cut);
+            let found = sieve.pass(first.to_owned()) + &sieve.pass(second.to_owned()) + &sieve.rest();
+            assert_eq!(found, "One fish\n\x1b[31mtwo\x1b[0m Fish\nblue fish", "cut at {cut}");
+        }
+        assert_eq!(Sieve::new("").pass(text.to_owned()), text);
+    }
+
+    #[test]
+    fn a_line_without_an_end_takes_no_more_memory() {
+        let mut sieve = Sieve::new("needle");
+        for _ in 0..8 {
+            assert_eq!(sieve.pass("x".repeat(LONGEST_LINE / 2)), "");
+            assert!(sieve.open.len() <= LONGEST_LINE);
+        }
     }
 
     #[test]

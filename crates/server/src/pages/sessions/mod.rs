@@ -1,6 +1,9 @@
 //! Sessions: the list, the form for a new one, and the page of one with its live log.
 
+mod changes;
+mod check;
 mod detail;
+mod diff;
 mod draft;
 mod list;
 mod log;
@@ -8,9 +11,54 @@ mod new;
 mod steps;
 mod stop;
 
-use crate::route::{Right, Row};
+use serde::Serialize;
+use valetkey_model::{Actor, Problem, ProjectName, Projects, Role};
 
-pub(super) use list::Item;
+use crate::{
+    App,
+    route::{Right, Row},
+};
+
+pub(super) use list::{ACTIVE, Item};
+
+/// The projects to choose from.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct ProjectChoice {
+    names: Vec<ProjectName>,
+    /// Whether they are too many for a list to choose from.
+    too_many: bool,
+}
+
+impl ProjectChoice {
+    const MOST: usize = 100;
+
+    /// Those in which somebody has this role, or a greater one.
+    pub(super) async fn of(app: &App, by: &Actor, role: Role) -> Result<Self, Problem> {
+        let mut names = match by.projects() {
+            Projects::All => app.store.projects().await?,
+            Projects::These(projects) => projects.into_iter().cloned().collect(),
+        };
+        names.retain(|name| by.is(role, name));
+        Ok(names.into())
+    }
+
+    /// The one to begin with.
+    pub(super) fn first(&self) -> Option<&ProjectName> {
+        self.names.first()
+    }
+
+    /// Whether there is one.
+    pub(super) fn any(&self) -> bool {
+        !self.names.is_empty()
+    }
+}
+
+impl From<Vec<ProjectName>> for ProjectChoice {
+    fn from(names: Vec<ProjectName>) -> Self {
+        let too_many = names.len() > Self::MOST;
+        Self { names, too_many }
+    }
+}
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -19,6 +67,8 @@ pub(super) fn rows() -> Vec<Row> {
         Row::get("/sessions/new", new::show).page(),
         Row::get("/sessions/{id}", detail::show).session(Right::See).page(),
         Row::get("/sessions/{id}/overview", detail::overview).session(Right::See).page(),
+        Row::get("/sessions/{id}/changes", changes::show).session(Right::See).page(),
+        Row::get("/sessions/{id}/patch", changes::patch).session(Right::See).page(),
         Row::get("/sessions/{id}/log", log::whole).session(Right::See).page(),
         Row::get("/sessions/{id}/stop", stop::show).session(Right::Manage).page(),
         Row::post("/sessions/{id}/stop", stop::stop).session(Right::Manage).page(),
@@ -27,10 +77,16 @@ pub(super) fn rows() -> Vec<Row> {
 
 #[cfg(test)]
 pub(super) fn samples() -> Vec<(&'static str, String)> {
-    [list::tests::samples(), new::tests::samples(), detail::tests::samples(), stop::tests::samples()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        list::tests::samples(),
+        new::tests::samples(),
+        detail::tests::samples(),
+        changes::tests::samples(),
+        stop::tests::samples(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]

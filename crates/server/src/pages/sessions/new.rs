@@ -6,10 +6,13 @@ use axum::{
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Assistant, AssistantId, AssistantRef, Integration, Problem, ProjectName, Session, SessionId};
-use valetkey_sessions::NewSession;
+use valetkey_model::{Assistant, AssistantId, Integration, OwnerScope, Problem, ProjectName, Role, SessionId};
 
-use super::draft::{Draft, RepositoryEntry};
+use super::{
+    ProjectChoice,
+    check::CheckView,
+    draft::{Draft, RepositoryEntry},
+};
 use crate::{
     App,
     auth::Caller,
@@ -27,6 +30,7 @@ struct NewView {
     draft: Draft,
     /// The assistant that it starts from.
     assistant: Option<Origin>,
+    projects: ProjectChoice,
     choices: Vec<Choice>,
 }
 
@@ -49,6 +53,7 @@ struct Choice {
     alias: String,
     provider: &'static str,
     host: String,
+    level: &'static str,
 }
 
 impl From<Integration> for Choice {
@@ -58,6 +63,10 @@ impl From<Integration> for Choice {
             alias: integration.alias.to_string(),
             provider: integration.provider.name(),
             host: integration.instance_url.authority(),
+            level: match integration.scope {
+                OwnerScope::Project(_) => "of the project",
+                OwnerScope::User(_) | OwnerScope::UserGlobal => "yours",
+            },
         }
     }
 }
@@ -68,32 +77,39 @@ pub(super) struct Prefill {
     from: Option<SessionId>,
     /// The assistant to start from.
     assistant: Option<AssistantId>,
+    /// The project to start it in.
+    project: Option<ProjectName>,
 }
 
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Params(Prefill { from, assistant }): Params<Prefill>,
+    Params(Prefill { from, assistant, project }): Params<Prefill>,
 ) -> Answer<Response> {
     let mut draft = match from {
-        Some(id) => Draft::from(&app.engine.session(&caller.actor, &id).await?.spec),
+        Some(id) => Draft::from(&app.engine.session(&caller.actor, &id).await?),
         None => Draft::default(),
     };
     if let Some(id) = assistant {
         draft.assistant = app.engine.assistants().get(&caller.actor, &id).await?.id.to_string();
     }
-    Ok(page(&app, &caller, draft).await?.into_response())
+    Ok(page(&app, &caller, draft.in_project(project.as_ref())).await?.into_response())
 }
 
 pub(super) async fn create(State(app): State<App>, caller: Caller, form: Form) -> Answer<Response> {
     let mut draft = Draft::typed(&form);
-    if change_rows(&mut draft, &form) {
+    if form.has("choose") || change_rows(&mut draft, &form) {
         return Ok(page(&app, &caller, draft).await?.into_response());
     }
-    let Some(new) = draft.read() else {
+    let project = draft.read_project();
+    if let (Some(project), true) = (&project, form.has("check")) {
+        check(&app, &caller, project, &mut draft).await;
+        return Ok(page(&app, &caller, draft).await?.into_response());
+    }
+    let (Some(new), Some(project)) = (draft.read(), project) else {
         return Ok(page(&app, &caller, draft).await?.with_status(StatusCode::BAD_REQUEST).into_response());
     };
-    match start(&app, &caller, new).await {
+    match app.engine.create(&caller.actor, &project, new).await {
         Ok(session) => Ok(Redirect::to(&format!("/sessions/{}", session.id)).into_response()),
         Err(problem) => {
             draft.refuse(&problem);
@@ -102,13 +118,22 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, form: Form) -
     }
 }
 
-/// A session from an assistant belongs to the assistant's project.
-async fn start(app: &App, caller: &Caller, new: NewSession) -> Result<Session, Problem> {
-    let project = match &new.assistant {
-        Some(AssistantRef::Id(id)) => app.engine.assistants().get(&caller.actor, id).await?.project,
-        _ => ProjectName::default_project(),
-    };
-    app.engine.create(&caller.actor, &project, new).await
+/// Puts beside each repository what a session would find there.
+async fn check(app: &App, caller: &Caller, project: &ProjectName, draft: &mut Draft) {
+    let assistant = draft.read_assistant().flatten();
+    let (rows, repositories): (Vec<_>, Vec<_>) = draft.read_repositories().into_iter().unzip();
+    match app.engine.check(&caller.actor, project, assistant.as_ref(), &repositories).await {
+        Ok(checked) => {
+            for (row, checked) in rows.into_iter().zip(checked) {
+                draft.repositories[row].check = Some(checked.into());
+            }
+        }
+        Err(problem) => {
+            for row in rows {
+                draft.repositories[row].check = Some(CheckView::refused(&problem));
+            }
+        }
+    }
 }
 
 /// Adds or removes a row if that is what was pressed; browsers that run the script do it themselves.
@@ -125,47 +150,73 @@ fn change_rows(draft: &mut Draft, form: &Form) -> bool {
 }
 
 async fn page(app: &App, caller: &Caller, mut draft: Draft) -> Result<Page<NewView>, Problem> {
-    let assistant = match draft.assistant.parse() {
-        Ok(id) => match app.engine.assistants().get(&caller.actor, &id).await {
-            Ok(Assistant { id, name, project, .. }) => {
-                Some(Origin { id: id.to_string(), name: name.to_string(), project: project.to_string() })
-            }
-            Err(problem) => {
-                draft.refuse(&problem);
-                None
-            }
-        },
-        Err(_) => None,
+    let projects = ProjectChoice::of(app, &caller.actor, Role::Member).await?;
+    let assistant = origin(app, caller, &mut draft).await;
+    let draft = draft.in_project(projects.first());
+    let choices = match draft.project.value.parse() {
+        Ok(project) => usable(app, caller, &project).await?,
+        Err(_) => Vec::new(),
     };
-    let choices = app.integrations.own(&caller.actor, None).await?.into_iter().map(Choice::from).collect();
-    Ok(Page::new(Frame::new(app, caller, Section::Sessions, "New session"), NewView { draft, assistant, choices }))
+    let view = NewView { draft, assistant, projects, choices: choices.into_iter().map(Choice::from).collect() };
+    Ok(Page::new(Frame::new(app, caller, Section::Sessions, "New session"), view))
+}
+
+/// The assistant that a session is to start from. The session belongs to its project.
+async fn origin(app: &App, caller: &Caller, draft: &mut Draft) -> Option<Origin> {
+    let id = draft.assistant.parse().ok()?;
+    match app.engine.assistants().get(&caller.actor, &id).await {
+        Ok(Assistant { id, name, project, .. }) => {
+            project.as_str().clone_into(&mut draft.project.value);
+            Some(Origin { id: id.to_string(), name: name.to_string(), project: project.to_string() })
+        }
+        Err(problem) => {
+            draft.refuse(&problem);
+            None
+        }
+    }
+}
+
+/// The accounts that sessions of the caller in a project can work on repositories with.
+async fn usable(app: &App, caller: &Caller, project: &ProjectName) -> Result<Vec<Integration>, Problem> {
+    let mut all = app.store.integrations_for(&caller.actor.user, project).await?;
+    all.retain(|it| it.provider.is_forge() && caller.actor.uses(it, project));
+    Ok(all)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::{ProblemCode, ProviderKind};
+    use valetkey_model::{Phase, ProblemCode, ProviderKind};
+    use valetkey_sessions::CheckedRepository;
 
-    use super::{super::tests::spec, *};
+    use super::{super::tests::session, *};
     use crate::pages::{integrations::tests::integration, render::tests::html};
 
+    fn view(draft: Draft, choices: bool) -> NewView {
+        let all = ProviderKind::ALL.into_iter().filter(|kind| kind.is_forge()).zip(1..);
+        let choices = all.filter(|_| choices).map(|(kind, n)| integration(n, kind).into()).collect();
+        let projects = ProjectChoice::from(["default", "web"].map(|name| name.parse().unwrap()).to_vec());
+        NewView { draft, projects, choices }
+    }
+
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
-        let choices = || ProviderKind::ALL.into_iter().zip(1..).map(|(kind, n)| integration(n, kind).into()).collect();
-        let origin = Origin {
-            id: "018f0000-0000-7000-8000-000000000201".into(),
-            name: "Release manager".into(),
-            project: "default".into(),
-        };
-        let mut wrong =
-            Draft::typed(&Form::of("task=&url=nonsense&branch=main&pushBranch=a..b&integration=&minutes=60"));
-        assert!(wrong.read().is_none());
+        let mut wrong = Draft::typed(&Form::of("project=&task=&url=nonsense&branch=main&pushBranch=a..b&minutes=60"));
+        assert!(wrong.read().is_none() && wrong.read_project().is_none());
         wrong.refuse(&Problem::new(ProblemCode::InvalidInput, "The same repository is named twice. Name each once."));
+        let mut again = Draft::from(&session(1, Phase::Failed));
+        let url = "https://gitlab.com/acme/web/app".parse().unwrap();
+        let reason = "'Work' is the only User Global integration for https://gitlab.com.".to_owned();
+        let served_by = Some((integration(1, ProviderKind::GitLab), reason));
+        let good = CheckedRepository { url, served_by, default_branch: Some("main".into()), problem: None };
+        let refusal = Problem::new(ProblemCode::PushNotAllowed, "You may read acme/design-tokens and not push to it.");
+        let bad = CheckedRepository { problem: Some(refusal.remedy("Ask for the role Developer.")), ..good.clone() };
+        again.repositories[0].check = Some(good.into());
+        again.repositories[1].check = Some(bad.into());
+        let nowhere = NewView { projects: ProjectChoice::default(), ..view(Draft::default(), false) };
         vec![
-            ("new_session", html(NewView { draft: Draft::default(), assistant: None, choices: choices() })),
-            (
-                "new_session_again",
-                html(NewView { draft: Draft::from(&spec()), assistant: Some(origin), choices: choices() }),
-            ),
-            ("new_session_refused", html(NewView { draft: wrong, assistant: None, choices: Vec::new() })),
+            ("new_session", html(view(Draft::default(), true))),
+            ("new_session_again", html(view(again, true))),
+            ("new_session_refused", html(view(wrong, false))),
+            ("new_session_nowhere", html(nowhere)),
         ]
     }
 
@@ -187,7 +238,7 @@ pub(super) mod tests {
         let form = Form::of("task=%3C%2Ftextarea%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E&url=%22%3E%3Cimg&minutes=60");
         let mut draft = Draft::typed(&form);
         assert!(draft.read().is_none());
-        let page = html(NewView { draft, assistant: None, choices: Vec::new() });
+        let page = html(view(draft, false));
         assert!(!page.contains("<script>alert") && !page.contains("\"><img"), "{page}");
     }
 }
