@@ -1,23 +1,24 @@
 use std::fmt;
 
-use valetkey_model::{IntegrationId, Problem};
+use valetkey_model::{IntegrationId, Problem, SecretId};
 use valetkey_seal::{Identity, Sealed};
 use valetkey_store::{ProviderAppKey, StoreError, StoredCredential};
 
-use crate::{Integrations, apps::app_identity, connect::identity, credential::seal_problem};
+use crate::{Integrations, apps::app_identity, connect::identity, credential::seal_problem, secrets::secret_identity};
 
 /// What a rotation of the master key did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationReport {
-    /// Credentials now under the new key; those of registered applications are among them.
+    /// Credentials now under the new key; those of registered applications, and secrets, are among them.
     pub rewrapped: usize,
 }
 
-/// Whose credential it is.
+/// Whose credential it is. In the order in which they are passed.
 #[derive(Debug, Clone)]
 pub(crate) enum Keeper {
     Integration(IntegrationId),
     App(ProviderAppKey),
+    Secret(SecretId),
 }
 
 impl fmt::Display for Keeper {
@@ -25,6 +26,7 @@ impl fmt::Display for Keeper {
         match self {
             Self::Integration(id) => id.fmt(f),
             Self::App(key) => key.fmt(f),
+            Self::Secret(id) => write!(f, "secret {id}"),
         }
     }
 }
@@ -35,6 +37,7 @@ impl Keeper {
         match self {
             Self::Integration(id) => identity(id, generation),
             Self::App(key) => app_identity(key, generation),
+            Self::Secret(id) => secret_identity(id, generation),
         }
     }
 }
@@ -61,22 +64,25 @@ impl Integrations {
     }
 
     /// Some of everything that is sealed, from what comes after `after`: the integrations' credentials, then the registered
-    /// applications' secrets. Empty at the end.
+    /// applications' secrets, then the secrets that sessions are given. Empty at the end.
     pub(crate) async fn sealed_page(&self, after: Option<&Keeper>) -> Result<Vec<(Keeper, StoredCredential)>, Problem> {
         const LIMIT: u32 = 100;
-        let app = match after {
-            Some(Keeper::App(key)) => Some(key),
-            None | Some(Keeper::Integration(_)) => {
-                let id = if let Some(Keeper::Integration(id)) = after { Some(id) } else { None };
-                let page = self.store.credentials_page(LIMIT, id).await?;
-                if !page.is_empty() {
-                    return Ok(page.into_iter().map(|(id, stored)| (Keeper::Integration(id), stored)).collect());
-                }
-                None
+        if matches!(after, None | Some(Keeper::Integration(_))) {
+            let id = if let Some(Keeper::Integration(id)) = after { Some(id) } else { None };
+            let page = self.store.credentials_page(LIMIT, id).await?;
+            if !page.is_empty() {
+                return Ok(kept_by(page, Keeper::Integration));
             }
-        };
-        let page = self.store.provider_app_credentials_page(LIMIT, app).await?;
-        Ok(page.into_iter().map(|(key, stored)| (Keeper::App(key), stored)).collect())
+        }
+        if !matches!(after, Some(Keeper::Secret(_))) {
+            let key = if let Some(Keeper::App(key)) = after { Some(key) } else { None };
+            let page = self.store.provider_app_credentials_page(LIMIT, key).await?;
+            if !page.is_empty() {
+                return Ok(kept_by(page, Keeper::App));
+            }
+        }
+        let id = if let Some(Keeper::Secret(id)) = after { Some(id) } else { None };
+        Ok(kept_by(self.store.secret_values_page(LIMIT, id).await?, Keeper::Secret))
     }
 
     /// Puts one credential under the newest key. One that was replaced meanwhile is looked at again.
@@ -92,6 +98,7 @@ impl Integrations {
             let current = match keeper {
                 Keeper::Integration(id) => self.store.credential(id).await?,
                 Keeper::App(key) => self.store.provider_app_credential(key).await?,
+                Keeper::Secret(id) => self.store.secret_value(id).await?,
             };
             let Some(current) = current else { return Ok(false) };
             stored = current;
@@ -109,6 +116,11 @@ impl Integrations {
         match keeper {
             Keeper::Integration(id) => self.store.rewrap_credential(id, generation, old, new).await,
             Keeper::App(key) => self.store.rewrap_provider_app(key, generation, old, new).await,
+            Keeper::Secret(id) => self.store.rewrap_secret(id, generation, old, new).await,
         }
     }
+}
+
+fn kept_by<K>(page: Vec<(K, StoredCredential)>, keeper: fn(K) -> Keeper) -> Vec<(Keeper, StoredCredential)> {
+    page.into_iter().map(|(key, stored)| (keeper(key), stored)).collect()
 }

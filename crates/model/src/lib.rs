@@ -20,6 +20,7 @@ mod provider;
 mod push_policy;
 mod repo_url;
 mod resolve;
+mod secret;
 mod session;
 
 pub use actor::{Actor, Limits, Projects, Role};
@@ -29,7 +30,7 @@ pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};
 pub use ids::{
     Alias, EngineId, GrantId, IntegrationEventId, IntegrationId, IntegrationRef, NameError, OAuthAttemptId,
-    ProjectName, SessionId, TokenId, UserId, is_deceptive,
+    ProjectName, SecretId, SessionId, TokenId, UserId, is_deceptive,
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{
@@ -41,6 +42,7 @@ pub use provider::{ProviderKind, UnknownProvider};
 pub use push_policy::{NotAnObjectId, ObjectId, PushPolicy, RefUpdate, Verdict};
 pub use repo_url::{RepoUrl, RepoUrlError};
 pub use resolve::{Query, Resolution, resolve};
+pub use secret::{SecretName, SecretOwner};
 pub use session::{
     EventBody, LogStream, Phase, PhaseError, PhaseTimes, RepositoryRun, RepositorySpec, Session, SessionEvent,
     SessionSpec, Step, StepOutcome,

@@ -23,6 +23,7 @@ pub(crate) fn operations() -> Vec<Row> {
         api::oauth::rows(),
         api::projects::rows(),
         api::repositories::rows(),
+        api::secrets::rows(),
         api::sessions::rows(),
         api::tokens::rows(),
         acp::gitlab::rows(),

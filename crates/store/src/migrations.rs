@@ -8,11 +8,12 @@ use sqlx::{
 use crate::{Store, StoreError, store::Dialect};
 
 /// Forward only. The checksum of each is stored with it: a released one never changes.
-const ALL: [(i64, &str, &str); 4] = [
+const ALL: [(i64, &str, &str); 5] = [
     (1, "first tables", include_str!("../migrations/0001_first_tables.sql")),
     (2, "lives of credentials", include_str!("../migrations/0002_lives_of_credentials.sql")),
     (3, "lists by owner and project", include_str!("../migrations/0003_lists_by_owner_and_project.sql")),
     (4, "people and projects", include_str!("../migrations/0004_people_and_projects.sql")),
+    (9, "secrets", include_str!("../migrations/0009_secrets.sql")),
 ];
 
 /// Brings the tables up to date.

@@ -6,6 +6,7 @@ mod forges;
 mod life;
 mod master_key;
 mod refresh;
+mod secrets;
 mod services;
 
 use jiff::SignedDuration;

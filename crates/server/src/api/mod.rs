@@ -9,6 +9,7 @@ pub(crate) mod provider_apps;
 pub(crate) mod providers;
 pub(crate) mod repositories;
 mod secret;
+pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
 

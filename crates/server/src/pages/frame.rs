@@ -26,6 +26,7 @@ pub(crate) enum Section {
     Home,
     Integrations,
     Sessions,
+    Secrets,
     Settings,
 }
 
@@ -91,6 +92,8 @@ fn sentence(did: &str) -> Option<&'static str> {
             "An owner of the organisation was asked to approve the app. It works as soon as they have."
         }
         "app-removed" => "Removed. Nobody can connect by it any more.",
+        "secret-set" => "Kept. Sessions that start from now on get it.",
+        "secret-deleted" => "Deleted. Sessions that start from now on go without it.",
         "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
         "signed-out" => "You are signed out.",
         _ => return None,

@@ -12,6 +12,7 @@ mod frame;
 mod home;
 mod integrations;
 mod render;
+mod secrets;
 mod sessions;
 mod settings;
 mod sign_in;
@@ -24,8 +25,16 @@ use crate::route::Row;
 
 /// The routes of the pages and their assets.
 pub(crate) fn rows() -> Vec<Row> {
-    [assets::rows(), home::rows(), sign_in::rows(), integrations::rows(), settings::rows(), sessions::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        assets::rows(),
+        home::rows(),
+        sign_in::rows(),
+        integrations::rows(),
+        settings::rows(),
+        secrets::rows(),
+        sessions::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

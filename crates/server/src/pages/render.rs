@@ -63,7 +63,7 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 26] = templates![
+const SOURCES: [(&str, &str); 29] = templates![
     "app.html",
     "app_remove.html",
     "apps.html",
@@ -83,6 +83,9 @@ const SOURCES: [(&str, &str); 26] = templates![
     "overview_alone.html",
     "parts.html",
     "rename.html",
+    "secret.html",
+    "secret_delete.html",
+    "secrets.html",
     "session.html",
     "sessions.html",
     "sign_in.html",
@@ -136,7 +139,7 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{error, home, integrations, sessions, settings, sign_in};
+    use crate::pages::{error, home, integrations, secrets, sessions, settings, sign_in};
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -150,6 +153,7 @@ pub(crate) mod tests {
             sign_in::tests::samples(),
             integrations::samples(),
             settings::samples(),
+            secrets::samples(),
             sessions::samples(),
         ]
         .into_iter()

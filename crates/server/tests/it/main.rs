@@ -17,6 +17,7 @@ mod pages;
 mod provider_apps;
 mod repositories;
 mod rights;
+mod secrets;
 mod session_credentials;
 mod sessions;
 mod sign_in;

@@ -9,3 +9,4 @@ mod ends;
 mod forges;
 mod hostile;
 mod publishing;
+mod secrets;

@@ -10,6 +10,7 @@ mod paging;
 mod provider_apps;
 mod refresh;
 mod removal;
+mod secrets;
 mod sessions;
 mod sqlite;
 mod support;

@@ -11,6 +11,7 @@ mod integrations;
 mod keys;
 mod projects;
 mod run;
+mod secrets;
 mod serve;
 mod session_view;
 mod sessions;
@@ -35,6 +36,7 @@ pub(crate) async fn dispatch(context: Context, command: Command) -> Result<u8, P
         Command::Run(args) => return run::run(&context, args).await,
         Command::Sessions { command } => sessions::sessions(&context, command).await,
         Command::Projects { command } => projects::projects(&context, command).await,
+        Command::Secrets(args) => secrets::secrets(&context, args).await,
         Command::Tokens { command } => tokens::tokens(&context, command).await,
         Command::GitCredential(args) => git_credential::answer(&context, &args).await,
         Command::Keys { command } => keys::keys(&context, &command).await,

@@ -4,7 +4,7 @@ use valetkey_twins::Forge;
 
 use crate::support::Person;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "demo",
     "connect",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 12] = [
     "run",
     "sessions",
     "projects",
+    "secrets",
     "tokens",
     "git-credential",
     "keys",
@@ -31,7 +32,7 @@ async fn help_names_every_command_and_setting_and_shows_examples() {
     for part in ["VALETKEY_MASTER_KEY_FILE", "VALETKEY_AGENT_ENV", "valetkey run --repo"] {
         assert!(help.contains(part), "{part}");
     }
-    for later in ["backup", "restore", "mcp", "operator", "secrets"] {
+    for later in ["backup", "restore", "mcp", "operator"] {
         assert!(!help.contains(&format!("\n  {later} ")), "{later}");
     }
     let version = person.run(&["--version"]).await.ok().stdout;

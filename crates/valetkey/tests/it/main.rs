@@ -7,6 +7,7 @@ mod consent;
 mod git_credential;
 mod real_gitea;
 mod run;
+mod secrets;
 mod server;
 mod settings_file;
 mod support;
