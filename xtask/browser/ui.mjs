@@ -615,6 +615,84 @@ await step("the pages work without a script", async () => {
   await plain.close();
 });
 
+const rowOf = (name) => page.getByRole("listitem").filter({ has: page.getByLabel(name, { exact: true }) });
+
+await step("an account is added in the form of the assistant that needs it", async () => {
+  await page.goto(`${base}/assistants`);
+  await heading("Assistants").waitFor();
+  await page.getByRole("link", { name: "New assistant" }).first().click();
+  await page.getByLabel("Name").fill("Release manager");
+  await page.getByLabel("Instructions").fill("Leave a note.");
+  await page.getByLabel("Agent command").fill("sh -c 'echo told: $VALETKEY_INSTRUCTIONS'");
+  await page.getByLabel("Only these:").check();
+  await rowOf("GitLab").getByRole("link", { name: "Add User Integration" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Instance URL").fill(twin.url);
+  await dialog.getByLabel("Access token").fill("nonsense");
+  await dialog.getByLabel("Alias").fill("For the assistant");
+  await dialog.getByRole("button", { name: "Connect" }).click();
+  await dialog.locator(".field-problem").waitFor();
+  check((await dialog.getByLabel("Alias").inputValue()) === "For the assistant", "what was typed is lost");
+  await dialog.getByLabel("Access token").fill(twin.token);
+  await dialog.getByRole("button", { name: "Connect" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const chosen = await page.getByLabel("GitLab", { exact: true }).evaluate((select) => select.selectedOptions[0].text);
+  check(chosen === "For the assistant (yours alone)", `chosen is ${chosen}`);
+  check((await page.getByLabel("Name").inputValue()) === "Release manager", "the form was loaded anew");
+  check((await page.evaluate(() => document.activeElement.id)) === "slot-gitlab", "the focus is lost");
+  await pleasant();
+});
+
+await step("an assistant with something missing is saved after asking", async () => {
+  await page.getByLabel("Jira", { exact: true }).selectOption("automatic");
+  await page.getByRole("button", { name: "Create assistant" }).click();
+  await page.getByText("These tools have no integration").waitFor();
+  check((await page.getByLabel("Instructions").inputValue()) === "Leave a note.", "what was typed is lost");
+  await pleasant();
+  await page.getByRole("button", { name: "Save anyway" }).click();
+  await page.getByText("Created. Everybody in the project").waitFor();
+  await page.getByText("Jira: missing integration").waitFor();
+  await pleasant();
+});
+
+await step("a session starts from the assistant", async () => {
+  await page.getByRole("link", { name: "Start session" }).click();
+  await page.getByText("From the assistant Release manager").waitFor();
+  await page.getByLabel("Task").fill("Say what you were told");
+  await page.getByLabel("URL", { exact: true }).fill(twin.cloneUrl);
+  await page.getByRole("button", { name: "Start session" }).click();
+  await page.getByText("told: Leave a note.", { exact: true }).waitFor();
+  await page.getByText("is pinned by the assistant").first().waitFor();
+  await page.getByText("Nothing changed").first().waitFor();
+});
+
+if (twin.oauth) {
+  await step("consent for a form happens in another tab, and the form finds what came of it", async () => {
+    await register("gitlab", twin.url, twin.oauth.clientId, twin.oauth.clientSecret);
+    await page.goto(`${base}/projects/default/assistants/new`);
+    await page.getByLabel("Name").fill("By consent");
+    await page.getByLabel("Only these:").check();
+    await rowOf("GitLab").getByRole("link", { name: "Add User Integration" }).click();
+    await page.getByRole("dialog").getByRole("link", { name: "Sign in with GitLab" }).click();
+    await page.getByLabel("Alias").fill("By consent");
+    const [tab] = await Promise.all([context.waitForEvent("page"), page.getByRole("button", { name: /Continue with GitLab/ }).click()]);
+    await tab.getByText("The provider accepted").waitFor();
+    await tab.close();
+    await page.bringToFront();
+    await page.evaluate(() => dispatchEvent(new Event("focus")));
+    await page.getByText("Connected, and chosen: By consent (yours alone)").waitFor({ state: "attached" });
+    check((await page.getByLabel("Name").inputValue()) === "By consent", "the form was loaded anew");
+  });
+}
+
+await step("deleting an assistant asks first", async () => {
+  await page.goto(`${base}/projects/default/assistants`);
+  await page.getByRole("link", { name: "Delete" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText("No assistants yet").waitFor();
+  await pleasant();
+});
+
 await step("disconnecting asks first, and then it is gone", async () => {
   await page.goto(`${base}/integrations`);
   await card().getByRole("link", { name: "Disconnect" }).click();

@@ -47,8 +47,8 @@ impl Integrations {
         Ok(GitCredential { credential, auth, expires_at: found.expires_at })
     }
 
-    /// What does not open with the master keys at hand: the ids of integrations, and of registered applications their
-    /// provider and instance. Nothing is changed.
+    /// What does not open with the master keys at hand: the ids of integrations and secrets, and of registered applications
+    /// their provider and instance. Nothing is changed.
     ///
     /// # Errors
     /// When the store fails.

@@ -2,8 +2,8 @@ use std::{fmt, net::IpAddr};
 
 use jiff::{SignedDuration, Timestamp};
 use valetkey_model::{
-    AuthMethod, Grant, GrantId, GrantedIntegration, GrantedRepository, Integration, Problem, ProblemCode, ProviderKind,
-    RepoUrl, SessionId,
+    AuthMethod, Grant, GrantId, GrantedIntegration, GrantedRepository, Integration, IntegrationId, Problem,
+    ProblemCode, ProviderKind, RepoUrl, SessionId,
 };
 use valetkey_providers::{Credential, GitAuth};
 use valetkey_seal::{Secret, TokenHash, mint};
@@ -38,6 +38,8 @@ pub struct Wanted {
     pub session: SessionId,
     /// The integrations of its repositories and of its environment.
     pub integrations: Vec<Integration>,
+    /// Of these, those in place of whose tokens the agent gets a secret.
+    pub overridden: Vec<IntegrationId>,
     /// The repositories with what may be pushed to each.
     pub repositories: Vec<GrantedRepository>,
     /// When the grant ends by itself.
@@ -77,6 +79,15 @@ pub struct SessionToken {
     pub credential: Credential,
 }
 
+/// What a session's own processes are given for a provider when they ask.
+#[derive(Debug)]
+pub struct SessionCredential {
+    /// The integration, and its credential or what stands in for that.
+    pub given: SessionToken,
+    /// Whether the token is a secret that stands in for the integration's: of it nothing is known but the value.
+    pub overridden: bool,
+}
+
 fn refused(repo: &RepoUrl, why: &str) -> Problem {
     tracing::warn!(repository = %repo, why, "refused by the gateway");
     Problem::new(ProblemCode::Forbidden, why.to_owned())
@@ -98,9 +109,12 @@ impl Integrations {
         let mut integrations: Vec<GrantedIntegration> = Vec::new();
         for it in &wanted.integrations {
             if !integrations.iter().any(|known| known.id == it.id) {
-                let granted =
-                    GrantedIntegration { id: it.id.clone(), provider: it.provider, generation: it.generation };
-                integrations.push(granted);
+                integrations.push(GrantedIntegration {
+                    id: it.id.clone(),
+                    provider: it.provider,
+                    generation: it.generation,
+                    overridden: wanted.overridden.contains(&it.id),
+                });
             }
         }
         let grant = Grant {
@@ -221,18 +235,20 @@ impl Integrations {
     }
 
     /// The present credential of `kind` for the bearer of a session's lease: of the integration whose token is in the
-    /// session's environment too. None where the session was granted none. It is recorded, with where it was asked for
-    /// `from`, before it is given.
+    /// session's environment too, or the secret that stands in for it there. None where the session was granted none. It is
+    /// recorded, with where it was asked for `from`, before it is given.
     ///
     /// # Errors
-    /// `forbidden` for a lease that is unknown, ended or another session's; what keeps a token from being refreshed.
+    /// `forbidden` for a lease that is unknown, ended or another session's; what keeps a token from being refreshed;
+    /// `not_found` where the secret that stood in when the session began is gone. The integration's own token never
+    /// comes in its place.
     pub async fn session_credential(
         &self,
         lease: &str,
         session: &SessionId,
         kind: ProviderKind,
         from: Option<IpAddr>,
-    ) -> Result<Option<SessionToken>, Problem> {
+    ) -> Result<Option<SessionCredential>, Problem> {
         let grant = self.live_grant(lease).await?;
         let Some(grant) = grant.filter(|grant| grant.session == *session) else {
             tracing::warn!(%session, provider = kind.slug(), "a credential was asked for without the session's lease");
@@ -240,12 +256,31 @@ impl Integrations {
         };
         for granted in grant.integrations.iter().filter(|granted| granted.provider == kind) {
             let Some(integration) = self.store.integration(&granted.id).await? else { continue };
-            let Some(given) = self.session_token(&grant, &integration).await? else { continue };
-            self.record_handed_over(session, &integration, "session", from).await?;
-            self.store.touch_used(&integration.id, self.clock.now()).await?;
-            tracing::info!(%session, integration = %integration.id, "gave a session its credential");
-            return Ok(Some(given));
+            let Some(mut given) = self.session_token(&grant, &integration).await? else { continue };
+            let to = if granted.overridden { "session, a secret in its place" } else { "session" };
+            self.record_handed_over(session, &integration, to, from).await?;
+            if granted.overridden {
+                given.credential.token = self.stand_in(session, &integration).await?;
+                tracing::info!(%session, provider = kind.slug(), "gave a session the secret that stands in for a token");
+            } else {
+                self.store.touch_used(&integration.id, self.clock.now()).await?;
+                tracing::info!(%session, integration = %integration.id, "gave a session its credential");
+            }
+            return Ok(Some(SessionCredential { given, overridden: granted.overridden }));
         }
         Ok(None)
+    }
+
+    /// The present value of the secret that a session has in place of an integration's token.
+    async fn stand_in(&self, session: &SessionId, integration: &Integration) -> Result<Secret<String>, Problem> {
+        let secret = match self.store.session(session).await? {
+            Some(session) => self.standing_in(&session, integration).await?,
+            None => None,
+        };
+        let gone = || {
+            let detail = format!("The secret that stood in for the {} token is gone.", integration.provider);
+            Problem::new(ProblemCode::NotFound, detail).remedy("Start the session again.")
+        };
+        secret.map(|secret| secret.value).ok_or_else(gone)
     }
 }

@@ -4,7 +4,7 @@
 //! A credential enters through [`Integrations::connect`] or a consent ([`Integrations::begin_consent`]); the provider is asked
 //! before anything is stored, and it sleeps sealed in the store. It comes out only against a session's live grant
 //! ([`Integrations::authorize`], [`Integrations::session_tokens`], [`Integrations::session_credential`]) or for its owner's own
-//! git ([`Integrations::credential_for`]). The grant is looked at at the moment of use. What is kept in memory are the tokens
+//! git ([`Integrations::credential_for`]). Secrets of other kinds ([`Integrations::set_secret`]) come out into sessions only. The grant is looked at at the moment of use. What is kept in memory are the tokens
 //! of GitHub App installations, made for one session's repositories and an hour.
 
 mod apps;
@@ -30,6 +30,7 @@ mod refresh;
 mod rotate;
 mod schedule;
 mod search;
+mod secrets;
 mod tally;
 mod trail;
 mod uses;
@@ -52,12 +53,13 @@ pub use due_checks::DueChecks;
 pub use events::{AtProvider, Happening, IntegrationEvent, Subject};
 pub use fixed_apps::FixedApps;
 pub use github_app::AppWish;
-pub use grants::{Authorized, GitAccess, Lease, SessionToken, Wanted};
+pub use grants::{Authorized, GitAccess, Lease, SessionCredential, SessionToken, Wanted};
 pub use list::Resolved;
 pub use master_key::RotationReport;
 pub use project_repositories::CheckedRepository;
 pub use rotate::Rotation;
 pub use search::{Found, Portion};
+pub use secrets::{NewSecret, SavedSecret, SessionSecret, SessionSecrets, typed_value};
 pub use tally::Counts;
 pub use trail::Trail;
 

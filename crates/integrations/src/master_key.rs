@@ -1,25 +1,25 @@
 use std::fmt;
 
-use valetkey_model::{IntegrationId, Problem, WebhookId};
+use valetkey_model::{IntegrationId, Problem, SecretId, WebhookId};
 use valetkey_seal::{Identity, Sealed};
 use valetkey_store::{ProviderAppKey, StoreError, StoredCredential};
-use valetkey_webhooks::secret_identity;
 
-use crate::{Integrations, apps::app_identity, connect::identity, credential::seal_problem};
+use crate::{Integrations, apps::app_identity, connect::identity, credential::seal_problem, secrets::secret_identity};
 
 /// What a rotation of the master key did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationReport {
-    /// Credentials now under the new key; those of registered applications and the secrets of webhooks are among them.
+    /// Credentials now under the new key; those of registered applications, of webhooks, and secrets are among them.
     pub rewrapped: usize,
 }
 
-/// Whose credential it is.
+/// Whose credential it is. In the order in which they are passed.
 #[derive(Debug, Clone)]
 pub(crate) enum Keeper {
     Integration(IntegrationId),
     App(ProviderAppKey),
     Webhook(WebhookId),
+    Secret(SecretId),
 }
 
 impl fmt::Display for Keeper {
@@ -28,6 +28,7 @@ impl fmt::Display for Keeper {
             Self::Integration(id) => id.fmt(f),
             Self::App(key) => key.fmt(f),
             Self::Webhook(id) => write!(f, "webhook {id}"),
+            Self::Secret(id) => write!(f, "secret {id}"),
         }
     }
 }
@@ -38,7 +39,8 @@ impl Keeper {
         match self {
             Self::Integration(id) => identity(id, generation),
             Self::App(key) => app_identity(key, generation),
-            Self::Webhook(id) => secret_identity(id, generation),
+            Self::Webhook(id) => valetkey_webhooks::secret_identity(id, generation),
+            Self::Secret(id) => secret_identity(id, generation),
         }
     }
 }
@@ -65,7 +67,7 @@ impl Integrations {
     }
 
     /// Some of everything that is sealed, from what comes after `after`: the integrations' credentials, then the registered
-    /// applications' secrets, then those of webhooks. Empty at the end.
+    /// applications' secrets, those of webhooks, and the secrets that sessions are given. Empty at the end.
     pub(crate) async fn sealed_page(&self, after: Option<&Keeper>) -> Result<Vec<(Keeper, StoredCredential)>, Problem> {
         const LIMIT: u32 = 100;
         if matches!(after, None | Some(Keeper::Integration(_))) {
@@ -75,15 +77,22 @@ impl Integrations {
                 return Ok(kept_by(Keeper::Integration, page));
             }
         }
-        if !matches!(after, Some(Keeper::Webhook(_))) {
+        if matches!(after, None | Some(Keeper::Integration(_) | Keeper::App(_))) {
             let key = if let Some(Keeper::App(key)) = after { Some(key) } else { None };
             let page = self.store.provider_app_credentials_page(LIMIT, key).await?;
             if !page.is_empty() {
                 return Ok(kept_by(Keeper::App, page));
             }
         }
-        let id = if let Some(Keeper::Webhook(id)) = after { Some(id) } else { None };
-        Ok(kept_by(Keeper::Webhook, self.store.webhook_secrets_page(LIMIT, id).await?))
+        if !matches!(after, Some(Keeper::Secret(_))) {
+            let id = if let Some(Keeper::Webhook(id)) = after { Some(id) } else { None };
+            let page = self.store.webhook_secrets_page(LIMIT, id).await?;
+            if !page.is_empty() {
+                return Ok(kept_by(Keeper::Webhook, page));
+            }
+        }
+        let id = if let Some(Keeper::Secret(id)) = after { Some(id) } else { None };
+        Ok(kept_by(Keeper::Secret, self.store.secret_values_page(LIMIT, id).await?))
     }
 
     /// Puts one credential under the newest key. One that was replaced meanwhile is looked at again.
@@ -100,6 +109,7 @@ impl Integrations {
                 Keeper::Integration(id) => self.store.credential(id).await?,
                 Keeper::App(key) => self.store.provider_app_credential(key).await?,
                 Keeper::Webhook(id) => self.store.webhook_secret(id).await?,
+                Keeper::Secret(id) => self.store.secret_value(id).await?,
             };
             let Some(current) = current else { return Ok(false) };
             stored = current;
@@ -118,6 +128,7 @@ impl Integrations {
             Keeper::Integration(id) => self.store.rewrap_credential(id, generation, old, new).await,
             Keeper::App(key) => self.store.rewrap_provider_app(key, generation, old, new).await,
             Keeper::Webhook(id) => self.store.rewrap_webhook(id, generation, old, new).await,
+            Keeper::Secret(id) => self.store.rewrap_secret(id, generation, old, new).await,
         }
     }
 }

@@ -153,7 +153,7 @@ impl Trail {
         let forgotten = self.store.purge_audit(before).await?;
         if forgotten > 0 {
             let event = self.event(AuditActor::System, AuditAction::AuditPurge);
-            self.record(event.with("entries", forgotten).with("before", before)).await?;
+            self.record(event.with("entries", &forgotten).with("before", &before)).await?;
         }
         Ok(forgotten)
     }
@@ -197,7 +197,7 @@ impl Trail {
         let repeated = self.all().remove(kind);
         if let Some(count @ 1..) = repeated {
             let event = AuditEvent { at: self.clock.now(), ..again };
-            self.note(event.with("repeated", count)).await;
+            self.note(event.with("repeated", &count)).await;
         }
     }
 
@@ -260,7 +260,7 @@ mod tests {
         }
         trail.end(&kind, refused.clone()).await;
         let [entry] = store.audit_page(&AuditFilter::default(), None, 5).await.unwrap().try_into().unwrap();
-        assert_eq!(entry.event, refused.clone().with("repeated", 9));
+        assert_eq!(entry.event, refused.clone().with("repeated", &9));
         assert!(trail.begin(&refused).is_some(), "after that it is news again");
 
         let address = |n: u16| event(&format!("10.1.{}.{}", n / 256, n % 256), AuditAction::SignIn);

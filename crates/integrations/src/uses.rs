@@ -90,7 +90,7 @@ impl Integrations {
 
 fn used(event: AuditEvent, of: &Integration) -> AuditEvent {
     let project = event.project.clone();
-    let event = about(event, of).with("generation", of.generation);
+    let event = about(event, of).with("generation", &of.generation);
     AuditEvent { project: project.or(event.project), ..event }
 }
 

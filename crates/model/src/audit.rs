@@ -256,7 +256,7 @@ pub struct AuditObject {
 
 impl AuditObject {
     /// The thing of this kind with this id.
-    pub fn new(kind: impl Into<String>, id: impl ToString) -> Self {
+    pub fn new(kind: impl Into<String>, id: &(impl ToString + ?Sized)) -> Self {
         Self { kind: kind.into(), id: id.to_string() }
     }
 }
@@ -323,14 +323,14 @@ impl AuditEvent {
 
     /// To what.
     #[must_use]
-    pub fn to(mut self, kind: &str, id: impl ToString) -> Self {
+    pub fn to(mut self, kind: &str, id: &(impl ToString + ?Sized)) -> Self {
         self.object = Some(AuditObject::new(kind, id));
         self
     }
 
     /// Adds a detail: our own words, never a person's.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: &(impl ToString + ?Sized)) -> Self {
         self.detail.insert(name.to_owned(), value.to_string());
         self
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{AuditEntry, AuditEvent, NameError};
+use crate::{AuditEntry, AuditEvent, NameError, ProblemCode, ProjectName, SessionId, UserId};
 
 /// A SHA-256 that ties an entry of the audit trail to all before it. As text, 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -212,15 +212,15 @@ fn canonical(seq: i64, event: &AuditEvent) -> Vec<u8> {
     field(Some(&seq.to_string()));
     field(Some(&at.as_millisecond().to_string()));
     field(actor.as_str());
-    field(on_behalf_of.as_ref().map(|id| id.as_str()));
+    field(on_behalf_of.as_ref().map(UserId::as_str));
     field(Some(action.as_str()));
     field(object.as_ref().map(|object| object.kind.as_str()));
     field(object.as_ref().map(|object| object.id.as_str()));
-    field(project.as_ref().map(|name| name.as_str()));
-    field(session.as_ref().map(|id| id.as_str()));
+    field(project.as_ref().map(ProjectName::as_str));
+    field(session.as_ref().map(SessionId::as_str));
     field(from.map(|address| address.to_string()).as_deref());
     field(Some(outcome.as_str()));
-    field(code.map(|code| code.as_str()));
+    field(code.map(ProblemCode::as_str));
     for (name, value) in detail {
         field(Some(name));
         field(Some(value));

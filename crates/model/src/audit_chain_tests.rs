@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use proptest::{option, prelude::*};
 
 use super::*;
-use crate::{AuditAction, AuditActor, AuditObject, AuditOutcome, ProblemCode};
+use crate::{AuditAction, AuditActor, AuditObject, AuditOutcome};
 
 fn event() -> impl Strategy<Value = AuditEvent> {
     let text = "[a-z=,\u{0}\u{1}é]{0,4}";
@@ -64,7 +64,7 @@ fn chain(length: usize) -> Vec<AuditEntry> {
 }
 
 fn walk(entries: &[AuditEntry]) -> Result<AuditMark, AuditBreak> {
-    entries.iter().try_fold(AuditMark::START, |mark, entry| mark.follow(entry))
+    entries.iter().try_fold(AuditMark::START, AuditMark::follow)
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub struct GrantedIntegration {
     pub provider: ProviderKind,
     /// The credential's generation when the grant was written.
     pub generation: i64,
+    /// Whether the agent gets a secret in place of its token. Git goes on with the integration's.
+    #[serde(default)]
+    pub overridden: bool,
 }
 
 /// One repository of a [`Grant`].

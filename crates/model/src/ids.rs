@@ -111,6 +111,10 @@ id!(
     TokenId, "token id"
 );
 id!(
+    /// Identifies a secret that sessions are given.
+    SecretId, "secret id"
+);
+id!(
     /// Identifies one run of a session engine (a process); sessions of an engine that died are found by it.
     EngineId, "engine id"
 );

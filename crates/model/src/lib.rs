@@ -27,6 +27,7 @@ mod push_pattern;
 mod push_policy;
 mod repo_url;
 mod resolve;
+mod secret;
 mod session;
 mod webhook;
 
@@ -42,8 +43,8 @@ pub use entropy::{Clock, Entropy};
 pub use grant::{Grant, GrantedIntegration, GrantedRepository};
 pub use ids::{
     Alias, AssistantId, AssistantName, AssistantRef, EngineId, GrantId, IntegrationEventId, IntegrationId,
-    IntegrationRef, NameError, OAuthAttemptId, ProjectName, SessionId, TokenId, UserId, WebhookDeliveryId, WebhookId,
-    is_deceptive,
+    IntegrationRef, NameError, OAuthAttemptId, ProjectName, SecretId, SessionId, TokenId, UserId, WebhookDeliveryId,
+    WebhookId, is_deceptive,
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{
@@ -57,6 +58,7 @@ pub use push_pattern::{PushPattern, PushPatternError, PushPlaceholders};
 pub use push_policy::{NotAnObjectId, ObjectId, PushPolicy, RefUpdate, Verdict};
 pub use repo_url::{RepoUrl, RepoUrlError};
 pub use resolve::{Query, Resolution, resolve};
+pub use secret::{SecretName, SecretOwner};
 pub use session::{
     EventBody, LogStream, Phase, PhaseError, PhaseTimes, RepositoryRun, RepositorySpec, Session, SessionEvent,
     SessionSpec, Step, StepOutcome,

@@ -185,6 +185,21 @@ impl ProviderKind {
         self.facts().token_variables
     }
 
+    /// The same for an account at `instance`: GitHub's tools look for the token of a server of one's own elsewhere too.
+    pub fn token_variables_at(self, instance: &InstanceUrl) -> impl Iterator<Item = &'static str> {
+        let own = if self.is_public(instance) { &[] } else { self.own_instance_variables() };
+        self.token_variables().iter().chain(own).copied()
+    }
+
+    /// Every variable that may hold this provider's token, wherever the account is.
+    pub fn all_token_variables(self) -> impl Iterator<Item = &'static str> {
+        self.token_variables().iter().chain(self.own_instance_variables()).copied()
+    }
+
+    fn own_instance_variables(self) -> &'static [&'static str] {
+        if self == Self::GitHub { &["GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"] } else { &[] }
+    }
+
     /// Where most people's account is; none where everybody has their own.
     pub fn default_instance(self) -> Option<InstanceUrl> {
         let text = self.facts().default_instance?;

@@ -17,5 +17,5 @@ mod redactor;
 mod stream;
 
 pub use family::families;
-pub use redactor::{Added, Redactor};
+pub use redactor::{Added, Redactor, is_too_short};
 pub use stream::Stream;

@@ -41,6 +41,11 @@ pub enum Added {
     TooShort,
 }
 
+/// Whether [`Redactor::add`] would say so.
+pub fn is_too_short(secret: &str) -> bool {
+    secret.trim().chars().count() < SHORTEST_SECRET
+}
+
 #[derive(Default)]
 struct Secrets {
     forms: BTreeSet<Arc<Form>>,
@@ -59,11 +64,10 @@ impl Redactor {
     /// characters on, also inside JSON; the breaks are hidden with them, but if a line ends after the first character
     /// of a form, that character stays. Streams that are under way hide the secret from their next chunk on.
     pub fn add(&self, secret: &str) -> Added {
-        let secret = secret.trim();
-        if secret.chars().count() < SHORTEST_SECRET {
+        if is_too_short(secret) {
             return Added::TooShort;
         }
-        let forms = forms::of(secret);
+        let forms = forms::of(secret.trim());
         let mut secrets = self.lock();
         let before = secrets.forms.len();
         secrets.forms.extend(forms.into_iter().map(Arc::new));

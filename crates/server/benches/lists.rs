@@ -18,7 +18,7 @@ use tower::ServiceExt as _;
 use valetkey_integrations::Integrations;
 use valetkey_model::{
     Account, AuthMethod, CheckOutcome, Clock as _, Details, EngineId, Integration, IntegrationId, Limits, OwnerScope,
-    ProjectName, ProviderKind, Session, SessionId, TokenId, UserId, resolve,
+    ProjectCreation, ProjectName, ProviderKind, Session, SessionId, TokenId, UserId, resolve,
 };
 use valetkey_providers::{AddressPolicy, Http, HttpConfig};
 use valetkey_seal::{KeyFile, Sealer, SystemEntropy, TokenHash};
@@ -268,7 +268,12 @@ async fn serve(store: &Store, folder: &std::path::Path) -> Result<(Router, Engin
     };
     let engine = Engine::start(config, store.clone(), integrations.clone(), http, clock.clone(), entropy.clone());
     let engine = engine.await.map_err(|problem| anyhow::anyhow!("{problem}"))?;
-    let config = AppConfig { public_url: public_url.parse()?, admin_token: None, version: "bench".to_owned() };
+    let config = AppConfig {
+        public_url: public_url.parse()?,
+        admin_token: None,
+        project_creation: ProjectCreation::Everyone,
+        version: "bench".to_owned(),
+    };
     let app = App::new(config, store.clone(), integrations, engine.clone(), clock, entropy);
     Ok((router(app), engine))
 }

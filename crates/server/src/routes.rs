@@ -27,6 +27,7 @@ pub(crate) fn operations() -> Vec<Row> {
         api::members::rows(),
         api::project_repositories::rows(),
         api::repositories::rows(),
+        api::secrets::rows(),
         api::sessions::rows(),
         api::session_checks::rows(),
         api::tokens::rows(),

@@ -472,7 +472,7 @@ impl Parts {
             session: Some(session.id.clone()),
             ..trail.event(AuditActor::System, AuditAction::SessionEnd).to("session", &session.id)
         };
-        let event = event.with("phase", session.phase);
+        let event = event.with("phase", &session.phase);
         let event = match &session.failure {
             Some(problem) => AuditEvent { outcome: AuditOutcome::Failed, code: Some(problem.code), ..event },
             None => event,

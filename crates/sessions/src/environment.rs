@@ -1,7 +1,7 @@
 use std::{collections::HashSet, ffi::OsString};
 
 use valetkey_git::ConfigEntries;
-use valetkey_integrations::{Lease, SessionToken};
+use valetkey_integrations::{Lease, SessionSecrets, SessionToken};
 use valetkey_model::{Account, InstanceUrl, Integration, ProviderKind};
 use valetkey_redact::Added;
 
@@ -42,6 +42,9 @@ pub(crate) fn of_agent(run: &Run, ready: &Ready) -> Vec<(OsString, OsString)> {
         .collect();
     let mut set = |name: &str, value: &str| environment.push((name.into(), value.into()));
 
+    tokens(&ready.tokens, &ready.secrets, &mut set);
+    secrets(&ready.secrets, &mut set);
+    // What comes later wins: nothing takes the place of what the session itself runs by.
     set("VALETKEY_TASK", &run.session.spec.task);
     if let Some(assistant) = &run.session.spec.assistant {
         set("VALETKEY_ASSISTANT", assistant.name.as_str());
@@ -50,7 +53,6 @@ pub(crate) fn of_agent(run: &Run, ready: &Ready) -> Vec<(OsString, OsString)> {
     set("VALETKEY_SESSION_ID", run.session.id.as_str());
     set("VALETKEY_PROJECT", run.session.project.as_str());
     set("VALETKEY_SESSION_TOKEN", ready.lease.as_path_segment());
-    tokens(&ready.tokens, &mut set);
     let (name, email) = author(&ready.targets[0].integration);
     for (name, value) in git(&ready.git_config, &name, &email) {
         set(&name, &value);
@@ -59,19 +61,21 @@ pub(crate) fn of_agent(run: &Run, ready: &Ready) -> Vec<(OsString, OsString)> {
 }
 
 /// One token per provider, under the names that its tools look for. The first integration of a provider is that of the
-/// session's first repository there.
+/// session's first repository there. Where a secret has one of these names it is under all of them, so that no tool finds
+/// the integration's token behind the secret's back.
 #[expect(clippy::disallowed_methods, reason = "the agent's environment is where a session's tokens go")]
-fn tokens(tokens: &[SessionToken], set: &mut impl FnMut(&str, &str)) {
+fn tokens(tokens: &[SessionToken], secrets: &SessionSecrets, set: &mut impl FnMut(&str, &str)) {
     let mut seen = HashSet::new();
     for SessionToken { integration, credential } in tokens {
         if !seen.insert(integration.provider) {
             continue;
         }
-        for name in integration.provider.token_variables() {
-            set(name, credential.token.expose());
+        let token = secrets.standing_in_for(integration).map_or(&credential.token, |secret| &secret.value);
+        for name in integration.provider.token_variables_at(&integration.instance_url) {
+            set(name, token.expose());
         }
-        for (name, value) in instance_variables(integration.provider, &integration.instance_url) {
-            set(name, value.as_deref().unwrap_or(credential.token.expose()));
+        if let Some((name, value)) = instance_variable(integration.provider, &integration.instance_url) {
+            set(name, &value);
         }
         // What Basic authentication wants besides the token.
         if let (Some(name), Some(login)) = (login_variable(integration.provider), &credential.login) {
@@ -80,28 +84,30 @@ fn tokens(tokens: &[SessionToken], set: &mut impl FnMut(&str, &str)) {
     }
 }
 
-/// What `gh` and `glab` need besides, so that they speak to the token's own host and to no other. `None` is the token.
-fn instance_variables(provider: ProviderKind, instance: &InstanceUrl) -> Vec<(&'static str, Option<String>)> {
+/// What `gh`, `glab` and the like need besides, so that they speak to the token's own host and to no other.
+fn instance_variable(provider: ProviderKind, instance: &InstanceUrl) -> Option<(&'static str, String)> {
     if provider.is_public(instance) {
-        return Vec::new();
+        return None;
     }
     match provider {
-        ProviderKind::GitHub => {
-            vec![
-                ("GH_HOST", Some(instance.authority())),
-                ("GH_ENTERPRISE_TOKEN", None),
-                ("GITHUB_ENTERPRISE_TOKEN", None),
-            ]
-        }
-        ProviderKind::GitLab => vec![("GITLAB_HOST", Some(instance.to_string()))],
-        ProviderKind::BitbucketDataCenter => vec![("BITBUCKET_DC_URL", Some(instance.to_string()))],
-        ProviderKind::Gitea => vec![("GITEA_SERVER_URL", Some(instance.to_string()))],
-        ProviderKind::Jira => vec![("JIRA_URL", Some(instance.to_string()))],
+        ProviderKind::GitHub => Some(("GH_HOST", instance.authority())),
+        ProviderKind::GitLab => Some(("GITLAB_HOST", instance.to_string())),
+        ProviderKind::BitbucketDataCenter => Some(("BITBUCKET_DC_URL", instance.to_string())),
+        ProviderKind::Gitea => Some(("GITEA_SERVER_URL", instance.to_string())),
+        ProviderKind::Jira => Some(("JIRA_URL", instance.to_string())),
         ProviderKind::Bitbucket
         | ProviderKind::AzureDevOps
         | ProviderKind::Google
         | ProviderKind::Slack
-        | ProviderKind::Http => Vec::new(),
+        | ProviderKind::Http => None,
+    }
+}
+
+/// Each under its name, which may be one that a token has.
+#[expect(clippy::disallowed_methods, reason = "the agent's environment is where secrets go")]
+fn secrets(secrets: &SessionSecrets, set: &mut impl FnMut(&str, &str)) {
+    for secret in secrets.iter() {
+        set(secret.name.as_str(), secret.value.expose());
     }
 }
 
@@ -140,14 +146,21 @@ fn git(gateway: &ConfigEntries, name: &str, email: &str) -> Vec<(String, String)
 /// Registers everything secret that the session will see, before any of it can be printed. Returns the names of the
 /// variables whose values are too short to be hidden.
 #[expect(clippy::disallowed_methods, reason = "the redactor must know the values that it hides")]
-pub(crate) fn redact(run: &Run, tokens: &[SessionToken], lease: &Lease) -> Vec<String> {
+pub(crate) fn redact(run: &Run, tokens: &[SessionToken], secrets: &SessionSecrets, lease: &Lease) -> Vec<String> {
     let config = &run.parts.config;
     let passed = config.environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let passed = passed.filter(|(name, _)| config.agent_env.iter().any(|wanted| wanted == name));
     let tokens = tokens.iter().map(|t| (t.integration.provider.name(), t.credential.token.expose().as_str()));
     let lease = [("the session's lease", lease.as_path_segment())];
-    let too_short = |value: &str| run.redactor.add(value) == Added::TooShort;
-    let all = passed.chain(tokens).chain(lease);
+    let secrets = secrets.iter().map(|secret| (secret.name.as_str(), secret.value.expose().as_str()));
+    let too_short = |value: &str| {
+        // A line of a key file, say, as `grep` prints it. Short ones are no secret without the others.
+        for line in value.lines().filter(|_| value.trim().contains('\n')) {
+            let _ = run.redactor.add(line);
+        }
+        run.redactor.add(value) == Added::TooShort
+    };
+    let all = passed.chain(tokens).chain(secrets).chain(lease);
     all.filter(|(_, value)| too_short(value)).map(|(name, _)| name.to_owned()).collect()
 }
 
@@ -162,19 +175,28 @@ pub(crate) fn author(integration: &Integration) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use valetkey_model::SecretName;
+
     use super::*;
 
     #[test]
     fn tools_speak_only_to_the_tokens_own_host() {
-        assert!(instance_variables(ProviderKind::GitHub, &InstanceUrl::github_com()).is_empty());
+        assert_eq!(instance_variable(ProviderKind::GitHub, &InstanceUrl::github_com()), None);
         let own = "https://git.example.test:8443".parse().unwrap();
-        let variables = instance_variables(ProviderKind::GitHub, &own);
-        assert!(variables.contains(&("GH_HOST", Some("git.example.test:8443".to_owned()))));
-        assert!(variables.contains(&("GH_ENTERPRISE_TOKEN", None)));
-        assert_eq!(
-            instance_variables(ProviderKind::GitLab, &own),
-            [("GITLAB_HOST", Some("https://git.example.test:8443".to_owned()))]
-        );
+        let github = instance_variable(ProviderKind::GitHub, &own);
+        assert_eq!(github, Some(("GH_HOST", "git.example.test:8443".to_owned())));
+        let gitlab = instance_variable(ProviderKind::GitLab, &own);
+        assert_eq!(gitlab, Some(("GITLAB_HOST", "https://git.example.test:8443".to_owned())));
+    }
+
+    #[test]
+    fn no_secret_has_a_name_that_the_session_runs_by() {
+        let own: InstanceUrl = "https://git.example.test:8443".parse().unwrap();
+        let hosts = ProviderKind::ALL.into_iter().filter_map(|kind| Some(instance_variable(kind, &own)?.0.to_owned()));
+        let git = git(&ConfigEntries::new(), "John", "john@example.test").into_iter().map(|(name, _)| name);
+        for name in INHERITED.into_iter().map(str::to_owned).chain(hosts).chain(git) {
+            assert!(name.parse::<SecretName>().is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use valetkey_gateway::Gateway;
 use valetkey_git::ConfigEntries;
-use valetkey_integrations::{Integrations, Lease, SessionToken, TokenCheck, Wanted};
+use valetkey_integrations::{Integrations, Lease, SessionSecrets, SessionToken, TokenCheck, Wanted};
 use valetkey_model::{
-    Grant, GrantedRepository, Integration, IntegrationId, Problem, PushPolicy, RepoUrl, RepositorySpec,
+    Grant, GrantedRepository, Integration, IntegrationId, Problem, PushPolicy, RepoUrl, RepositorySpec, SecretOwner,
 };
 use valetkey_providers::{GitAuth, RepositoryAccess, forge};
 
@@ -22,6 +22,8 @@ pub(crate) struct Ready {
     pub(crate) targets: Vec<Target>,
     /// The credentials of the grant, for the agent's environment.
     pub(crate) tokens: Vec<SessionToken>,
+    /// What the person and the project keep for the agent's environment.
+    pub(crate) secrets: SessionSecrets,
     /// The git configuration that leads to the gateway.
     pub(crate) git_config: ConfigEntries,
     /// What stands for the session at the gateway and at the server's credential routes.
@@ -60,25 +62,29 @@ pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<R
     alive?;
     let targets = targets?;
     let others = usable(run, others).await?;
+    let secrets = run.parts.integrations.secrets_for_session(&run.session.owner, &run.session.project).await?;
 
+    let integrations = targets.iter().map(|target| &target.integration).chain(&others);
+    let overridden = integrations.clone().filter(|it| secrets.standing_in_for(it).is_some());
     let (grant, lease) = run
         .parts
         .integrations
         .grant(Wanted {
             session: run.session.id.clone(),
-            integrations: targets.iter().map(|target| &target.integration).chain(&others).cloned().collect(),
+            overridden: overridden.map(|it| it.id.clone()).collect(),
+            integrations: integrations.cloned().collect(),
             repositories: targets.iter().map(granted).collect(),
             ends_at: grant_end(run),
         })
         .await?;
     let tokens = run.parts.integrations.session_tokens(&grant).await?;
-    for name in environment::redact(run, &tokens, &lease) {
+    for name in environment::redact(run, &tokens, &secrets, &lease) {
         run.log(format!("{name} is too short to be hidden in the log; whatever looks like it is shown")).await?;
     }
-    report(run, &targets, &tokens).await?;
+    report(run, &targets, &tokens, &secrets).await?;
     note_default_branches(run, &targets);
     let git_config = git_config(&run.parts.gateway, &lease, &grant);
-    Ok(Ready { targets, tokens, git_config, lease })
+    Ok(Ready { targets, tokens, secrets, git_config, lease })
 }
 
 async fn tokens_work(run: &Run, repositories: &[Served]) -> Result<(), Problem> {
@@ -144,10 +150,25 @@ fn grant_end(run: &Run) -> jiff::Timestamp {
     run.parts.clock.now() + SignedDuration::from_secs(seconds) + AROUND_THE_AGENT
 }
 
-async fn report(run: &Run, targets: &[Target], tokens: &[SessionToken]) -> Result<(), Problem> {
+async fn report(
+    run: &Run,
+    targets: &[Target],
+    tokens: &[SessionToken],
+    secrets: &SessionSecrets,
+) -> Result<(), Problem> {
     for SessionToken { integration, credential } in tokens {
         let line = format!("Using token {} for user {}", credential.token.family(), integration.account.username);
         run.log_at(integration.provider, line).await?;
+        if let Some(secret) = secrets.standing_in_for(integration) {
+            let whose = match secret.owner {
+                SecretOwner::Person(_) => "of yours",
+                SecretOwner::Project(_) => "of the project",
+            };
+            let name = &secret.name;
+            let line =
+                format!("{name} is a secret {whose}: the agent gets that value, Valetkey keeps using the integration");
+            run.log_at(integration.provider, line).await?;
+        }
         if let Some(end) = integration.expires_at.filter(|end| *end < grant_end(run)) {
             run.log_at(integration.provider, format!("The token expires at {end}, perhaps before the session ends"))
                 .await?;

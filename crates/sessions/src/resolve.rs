@@ -78,7 +78,7 @@ async fn choose_others(
         match run.parts.integrations.resolve(by, &run.session.project, Some(provider), None, None).await {
             Ok(resolved) => others.push(resolved.integration),
             Err(problem) if problem.code == ProblemCode::IntegrationMissing => {
-                slots::note_missing(run, provider).await?
+                slots::note_missing(run, provider).await?;
             }
             Err(problem) if problem.code == ProblemCode::IntegrationAmbiguous => {
                 let line = "several integrations are connected and none is marked default; the agent gets no token of this provider";

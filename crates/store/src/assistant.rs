@@ -1,6 +1,6 @@
 use sqlx::{Any, Transaction, any::AnyRow};
 use valetkey_model::{
-    Actor, Assistant, AssistantId, AssistantName, AssistantRef, IntegrationId, ProjectName, Projects, UserId,
+    Actor, Assistant, AssistantId, AssistantName, AssistantRef, IntegrationId, ProjectName, Projects,
 };
 
 use crate::{
@@ -14,8 +14,6 @@ use crate::{
 pub struct AssistantFilter<'a> {
     /// Only those of this project.
     pub project: Option<&'a ProjectName>,
-    /// Only those that this person made.
-    pub owner: Option<&'a UserId>,
     /// Only those with this in their name or description, ignoring case.
     pub text: Option<&'a str>,
 }
@@ -148,7 +146,6 @@ impl Store {
             Projects::These(projects) => query.and_in("project", projects.into_iter().map(ProjectName::as_str)),
         }
         query.and_if("project =", filter.project.map(ProjectName::as_str));
-        query.and_if("owner =", filter.owner.map(UserId::as_str));
         if let Some(text) = filter.text.map(str::trim).filter(|text| !text.is_empty()) {
             let text = query.bind(like(text));
             query.push(&format!(

@@ -24,6 +24,7 @@ const ALL: &[(i64, &str, &str)] = &[
     (6, "webhooks", include_str!("../migrations/0006_webhooks.sql")),
     (AUDIT, "audit", AUDIT_SQLITE),
     (8, "projects", include_str!("../migrations/0008_projects.sql")),
+    (9, "secrets", include_str!("../migrations/0009_secrets.sql")),
     (10, "session changes", include_str!("../migrations/0010_session_changes.sql")),
     (11, "assistants", include_str!("../migrations/0011_assistants.sql")),
 ];

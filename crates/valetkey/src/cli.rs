@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use valetkey_model::{
     Alias, AssistantRef, AuditMark, AuditOutcome, BranchName, Description, InstanceUrl, InstanceUrlError,
-    IntegrationRef, ProjectName, ProviderKind, PushPattern, RepoUrl, Role, SessionId, TokenId,
+    IntegrationRef, ProjectName, ProviderKind, PushPattern, RepoUrl, Role, SecretName, SessionId, TokenId,
 };
 
 use crate::{repo_argument::RepoArgument, settings::SettingsArgs};
@@ -129,6 +129,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<PeopleCommand>,
     },
+    /// Look after what agents find in their environment: your own secrets, and a project's
+    Secrets(SecretsArgs),
     /// Look after API tokens
     Tokens {
         #[command(subcommand)]
@@ -563,6 +565,47 @@ pub(crate) enum PeopleCommand {
     Enable {
         /// Their id or e-mail address
         person: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The value comes from standard input, or is asked for on a terminal; never on the command line, where every program of this
+machine could read it. A provider's variable, such as GITLAB_TOKEN, gives agents the value in place of the integration's
+token; Valetkey itself and git in sessions go on with the integration.
+
+Examples:
+  valetkey secrets set NPM_TOKEN
+  valetkey secrets set GITLAB_TOKEN --description 'reads only' < token.txt
+  valetkey secrets set SIGNING_KEY --project shop < key.pem
+  valetkey secrets rm NPM_TOKEN")]
+pub(crate) struct SecretsArgs {
+    /// This project's instead of your own
+    #[arg(long, global = true, value_name = "PROJECT")]
+    pub(crate) project: Option<ProjectName>,
+    #[command(subcommand)]
+    pub(crate) command: Option<SecretsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// The names, without their values (the default)
+    List,
+    /// Keep one, in place of the one of the same name
+    Set {
+        /// The environment variable in which agents find it
+        name: SecretName,
+        /// What it is for
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+        /// Caught to be refused with an explanation.
+        #[arg(hide = true)]
+        surplus: Vec<String>,
+    },
+    /// Erase one
+    Rm {
+        /// Its name
+        name: SecretName,
     },
 }
 

@@ -1,5 +1,5 @@
-//! How a token comes in: from standard input, or typed on a terminal without being shown. Never as an argument. What goes
-//! with it and is none may be typed too.
+//! How a token, or the value of a secret, comes in: from standard input, or typed on a terminal without being shown. Never as
+//! an argument. What goes with it and is none may be typed too.
 
 use std::{
     fs::{File, OpenOptions},
@@ -7,17 +7,20 @@ use std::{
 };
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use valetkey_integrations::typed_value;
 use valetkey_model::{Problem, ProblemCode};
 use valetkey_seal::Secret;
 use zeroize::Zeroizing;
 
 /// Longer than any token.
 const LONGEST: u64 = 16 * 1024;
+/// Longer than any secret may be, so that one that is too long is refused and not cut.
+const LONGEST_SECRET: u64 = 128 * 1024;
 
 /// Reads a token from standard input, or asks for it on the terminal.
 pub(crate) fn read(from_stdin: bool, prompt: &str) -> Result<Secret<String>, Problem> {
     let read = if from_stdin {
-        stdin()
+        stdin(LONGEST)
     } else if can_ask() {
         ask(prompt, Echo::Off)
     } else {
@@ -30,6 +33,26 @@ pub(crate) fn read(from_stdin: bool, prompt: &str) -> Result<Secret<String>, Pro
         return Err(Problem::new(ProblemCode::InvalidInput, "No token was given."));
     }
     Ok(Secret::from(token))
+}
+
+/// Reads a secret's value: from the terminal if there is one, else all of standard input.
+pub(crate) fn read_secret(prompt: &str) -> Result<Secret<String>, Problem> {
+    let read = if can_ask() { ask(prompt, Echo::Off) } else { stdin(LONGEST_SECRET) };
+    let invalid = |e: io::Error| {
+        let detail = format!("The value can't be read: {e}.");
+        Problem::new(ProblemCode::InvalidInput, detail)
+            .remedy("It must be text in UTF-8; encode other bytes, say in base64.")
+    };
+    Ok(typed_value(&read.map_err(invalid)?))
+}
+
+/// Why a secret's value is not taken from the command line.
+pub(crate) fn refuse_secret_argument() -> Problem {
+    Problem::new(
+        ProblemCode::InvalidInput,
+        "A value on the command line can be read by every program on this machine, and stays in the shell's history.",
+    )
+    .remedy("Leave it out to be asked for it, or pipe it in: `valetkey secrets set NAME < file`. Replace the one you typed.")
 }
 
 /// Asks on the terminal for something that is no secret.
@@ -54,9 +77,9 @@ pub(crate) fn refuse_argument() -> Problem {
     .remedy("Leave it out to be asked for it, or pipe it in with --token-stdin. Revoke the one you typed.")
 }
 
-fn stdin() -> io::Result<Zeroizing<String>> {
+fn stdin(longest: u64) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
-    io::stdin().lock().take(LONGEST).read_to_string(&mut text)?;
+    io::stdin().lock().take(longest).read_to_string(&mut text)?;
     Ok(text)
 }
 

@@ -170,6 +170,7 @@ pub(crate) async fn grant(bed: &Testbed, with: &Integration, url: RepoUrl, allow
     let wanted = Wanted {
         session: id.clone(),
         integrations: vec![with.clone()],
+        overridden: Vec::new(),
         repositories: vec![GrantedRepository { url, integration: with.id.clone(), push }],
         ends_at: now + SignedDuration::from_hours(1),
     };

@@ -7,6 +7,7 @@ mod forges;
 mod life;
 mod master_key;
 mod refresh;
+mod secrets;
 mod services;
 mod webhooks;
 

@@ -1,11 +1,12 @@
 //! `/api/projects/{p}/agentic-sessions/{s}/credentials/…`: what a session's own processes may ask for, with the token in
-//! their `VALETKEY_SESSION_TOKEN`. It is good for the session's granted accounts, for as long as the session runs.
+//! their `VALETKEY_SESSION_TOKEN`. It is good for the session's granted accounts, for as long as the session runs. Where a
+//! secret stands in for a provider's token in the agent's environment, it does here too: else asking would get around it.
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use valetkey_integrations::SessionToken as Granted;
+use valetkey_integrations::SessionCredential;
 use valetkey_model::{
     AuthMethod, InstanceUrl, Integration, Problem, ProblemCode, ProjectName, ProviderKind, SessionId,
 };
@@ -61,7 +62,7 @@ async fn granted(
     Ids(project, session): Asked,
     kind: ProviderKind,
     missing: &str,
-) -> Answer<Granted> {
+) -> Answer<SessionCredential> {
     let granted = app.integrations.session_credential(token.as_str(), &session, kind, from.0).await?;
     let known = app.store.session(&session).await?;
     if known.is_none_or(|known| known.project != project) {
@@ -69,13 +70,18 @@ async fn granted(
     }
     let granted = granted.ok_or_else(|| Failure::new(ProblemCode::NotFound, missing))?;
     // It may be another than the one that the session began with.
-    app.engine.hide(&session, &granted.credential.token);
+    app.engine.hide(&session, &granted.given.credential.token);
     Ok(granted)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the session is given the credential that it was granted")]
-fn plain(granted: &Granted) -> String {
-    granted.credential.token.expose().clone()
+fn plain(granted: &SessionCredential) -> String {
+    granted.given.credential.token.expose().clone()
+}
+
+/// When a token ends that is the integration's own; of one that stands in for it nothing is known.
+fn end_of(granted: &SessionCredential) -> Option<Timestamp> {
+    granted.given.integration.expires_at.filter(|_| !granted.overridden)
 }
 
 fn email(integration: &Integration) -> String {
@@ -103,13 +109,14 @@ async fn github(
 ) -> Answer<Json<GitHubCredential>> {
     let missing = "no GitHub credentials available. Connect GitHub on the Integrations page";
     let granted = granted(&app, (&token, from), asked, ProviderKind::GitHub, missing).await?;
+    let integration = &granted.given.integration;
     Ok(Json(GitHubCredential {
         token: plain(&granted),
-        email: email(&granted.integration),
-        user_name: granted.integration.account.username.clone(),
+        email: email(integration),
+        user_name: integration.account.username.clone(),
         provider: ProviderKind::GitHub,
         // Of a token that an app made, another moment is known: its consent's.
-        expires_at: granted.integration.expires_at.filter(|_| granted.integration.auth_method != AuthMethod::App),
+        expires_at: end_of(&granted).filter(|_| integration.auth_method != AuthMethod::App),
     }))
 }
 
@@ -135,9 +142,9 @@ async fn gitlab(
     let granted = granted(&app, (&token, from), asked, ProviderKind::GitLab, missing).await?;
     Ok(Json(GitLabCredential {
         token: plain(&granted),
-        email: email(&granted.integration),
-        instance_url: granted.integration.instance_url,
-        user_name: granted.integration.account.username,
+        email: email(&granted.given.integration),
+        instance_url: granted.given.integration.instance_url,
+        user_name: granted.given.integration.account.username,
         provider: ProviderKind::GitLab,
     }))
 }
@@ -159,10 +166,10 @@ async fn jira(
 ) -> Answer<Json<JiraCredential>> {
     let missing = "Jira credentials not configured";
     let granted = granted(&app, (&token, from), asked, ProviderKind::Jira, missing).await?;
-    let login = granted.credential.login.clone();
+    let login = granted.given.credential.login.clone();
     Ok(Json(JiraCredential {
-        url: site_of(&granted.integration),
-        email: login.unwrap_or_else(|| email(&granted.integration)),
+        url: site_of(&granted.given.integration),
+        email: login.unwrap_or_else(|| email(&granted.given.integration)),
         api_token: plain(&granted),
     }))
 }
@@ -188,9 +195,9 @@ async fn google(
     let granted = granted(&app, (&token, from), asked, ProviderKind::Google, missing).await.map_err(consent_is_over)?;
     Ok(Json(GoogleCredential {
         access_token: plain(&granted),
-        email: email(&granted.integration),
-        scopes: granted.integration.granted_scopes,
-        expires_at: granted.integration.expires_at,
+        email: email(&granted.given.integration),
+        expires_at: end_of(&granted),
+        scopes: if granted.overridden { Vec::new() } else { granted.given.integration.granted_scopes },
     }))
 }
 

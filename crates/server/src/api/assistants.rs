@@ -213,7 +213,7 @@ async fn list(
         return Err(Actor::no_project(&project).into());
     }
     let assistants = app.engine.assistants();
-    let filter = AssistantFilter { project: Some(&project), text: q.as_deref(), ..Default::default() };
+    let filter = AssistantFilter { project: Some(&project), text: q.as_deref() };
     let fetched = assistants.page(&actor, &filter, after.as_ref(), fetch).await?;
     let all = assistants.integrations(&actor, &project).await?;
     let page = Page::cut(fetched, fetch, |assistant| assistant.id.clone());

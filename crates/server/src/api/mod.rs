@@ -15,6 +15,7 @@ pub(crate) mod provider_apps;
 pub(crate) mod providers;
 pub(crate) mod repositories;
 mod secret;
+pub(crate) mod secrets;
 pub(crate) mod session_checks;
 pub(crate) mod sessions;
 pub(crate) mod tokens;

@@ -189,13 +189,13 @@ impl View for AuditView {
 }
 
 async fn show(State(app): State<App>, caller: Caller, Params(asked): Params<Asked>) -> Answer<impl IntoResponse> {
-    Ok(page(&app, &caller, asked, None).await?)
+    page(&app, &caller, asked, None).await
 }
 
 /// The same page with word of whether the trail holds. Looking at all of it may take long, so it is asked for.
 async fn verify(State(app): State<App>, caller: Caller) -> Answer<impl IntoResponse> {
     let report = app.integrations.trail().verify(&caller.actor, None).await?;
-    Ok(page(&app, &caller, Asked::default(), Some(report)).await?)
+    page(&app, &caller, Asked::default(), Some(report)).await
 }
 
 async fn export(State(app): State<App>, caller: Caller, Params(asked): Params<Asked>) -> Answer<Response> {

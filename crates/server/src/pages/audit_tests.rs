@@ -17,7 +17,7 @@ fn entries() -> Vec<AuditEntry> {
     };
     let refused = AuditEvent {
         from: Some("2001:db8::1".parse().unwrap()),
-        ..event(&AuditActor::Anonymous, AuditAction::SignIn).with("repeated", 12)
+        ..event(&AuditActor::Anonymous, AuditAction::SignIn).with("repeated", &12)
     };
     let mut mark = AuditMark::START;
     let events = [

@@ -21,6 +21,11 @@ impl Form {
         self.all(name).next().unwrap_or_default()
     }
 
+    /// The first value of a field as it was sent; empty if there is none. Browsers send line breaks as CR and LF.
+    pub(crate) fn as_sent(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
     /// The values of a field that comes several times.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.trim())
@@ -83,5 +88,7 @@ mod tests {
         assert_eq!(form.all("a").collect::<Vec<_>>(), ["1", "2"]);
         assert!(form.has("c") && !form.has("d"));
         assert_eq!(form.get("d"), "");
+        let form = Form::of("a=+x%0D%0A");
+        assert_eq!((form.get("a"), form.as_sent("a"), form.as_sent("b")), ("x", " x\r\n", ""));
     }
 }

@@ -15,6 +15,7 @@ mod home;
 mod integrations;
 mod projects;
 mod render;
+mod secrets;
 mod sessions;
 mod settings;
 mod sign_in;
@@ -37,6 +38,7 @@ pub(crate) fn rows() -> Vec<Row> {
         projects::rows(),
         assistants::rows(),
         settings::rows(),
+        secrets::rows(),
         sessions::rows(),
         webhooks::rows(),
         audit::rows(),

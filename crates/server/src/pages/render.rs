@@ -103,6 +103,9 @@ const SOURCES: &[(&str, &str)] = &templates![
     "project_settings.html",
     "projects.html",
     "rename.html",
+    "secret.html",
+    "secret_delete.html",
+    "secrets.html",
     "session.html",
     "sessions.html",
     "sign_in.html",
@@ -162,7 +165,9 @@ fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::pages::{assistants, audit, error, home, integrations, projects, sessions, settings, sign_in, webhooks};
+    use crate::pages::{
+        assistants, audit, error, home, integrations, projects, secrets, sessions, settings, sign_in, webhooks,
+    };
 
     /// The page of a view; panics where the template asks for what the view does not have.
     pub(crate) fn html<V: View>(view: V) -> String {
@@ -183,6 +188,7 @@ pub(crate) mod tests {
             assistants::samples(),
             projects::samples(),
             settings::samples(),
+            secrets::samples(),
             sessions::samples(),
             webhooks::samples(),
             audit::tests::samples(),

@@ -155,7 +155,7 @@ async fn an_export_holds_by_itself_and_the_server_says_so_of_the_trail() {
     let export = server.admin().get("/api/v1/audit/export").await;
     assert_eq!(export.header("content-type"), "application/x-ndjson");
     let entries: Vec<AuditEntry> = export.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let mark = entries.iter().try_fold(AuditMark::START, |mark, entry| mark.follow(entry)).unwrap();
+    let mark = entries.iter().try_fold(AuditMark::START, AuditMark::follow).unwrap();
     assert_eq!(mark.seq, 251, "the export is recorded before anything is read");
     let report = server.admin().get(&format!("/api/v1/audit/verify?mark={mark}")).await.ok();
     assert_eq!((&report["entries"], &report["broken"]), (&json!(251), &Value::Null));

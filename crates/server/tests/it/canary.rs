@@ -41,7 +41,11 @@ async fn a_connected_token_is_in_no_answer() {
     admin.post(&format!("{one}/rotate"), json!({"token": canaries[1]})).await.ok();
     admin.press(&format!("{one}/test")).await.ok();
 
-    let leak = "echo \"$GITLAB_TOKEN\"; printf %s \"$GITLAB_TOKEN\" | base64; echo \"$GITLAB_TOKEN\" > leaked.txt";
+    let kept = ["Canary0three0three0three", "Canary0four0four0four0f"];
+    admin.post("/api/v1/secrets", json!({"name": "MINE", "value": kept[0]})).await.ok();
+    admin.post("/api/v1/projects/default/secrets", json!({"name": "SHARED", "value": kept[1]})).await.ok();
+    let leak = "echo \"$GITLAB_TOKEN\"; printf %s \"$GITLAB_TOKEN\" | base64; echo \"$GITLAB_TOKEN\" > leaked.txt; \
+        echo \"$MINE $SHARED\"; printf %s \"$MINE$SHARED\" | base64";
     let session = json!({
         "task": "Leak it",
         "repositories": [{"url": forge.twin.clone_url(forge.path)}],
@@ -56,7 +60,7 @@ async fn a_connected_token_is_in_no_answer() {
     read_everything(&admin, id, session).await;
     let answers = server.answers();
     assert!(answers.len() > before + 20, "everything was read");
-    for canary in canaries {
+    for canary in canaries.into_iter().chain(kept) {
         let secret = canary.trim_start_matches("glpat-");
         for answer in &answers {
             assert!(!answer.contains(secret), "{secret} is in:\n{answer}");

@@ -22,6 +22,7 @@ mod projects;
 mod provider_apps;
 mod repositories;
 mod rights;
+mod secrets;
 mod session_credentials;
 mod session_pages;
 mod sessions;

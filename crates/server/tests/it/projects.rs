@@ -453,7 +453,7 @@ async fn the_pages_do_what_the_api_does() {
     assert_eq!(submit(&ann, "/projects/shop/repositories/add", &stranger).await.status, StatusCode::BAD_REQUEST);
 
     let checked = submit(&ann, "/projects/shop/repositories/check", &[("url", &url)]).await;
-    assert_eq!(checked.header("location"), "/projects/shop?did=repository-checked");
+    assert_eq!(checked.header("location"), "/projects/shop?did=tested");
     assert!(ann.get("/projects/shop").await.body.contains("Can push"));
     assert!(ann.get("/projects?q=sell").await.body.contains("/projects/shop"));
 

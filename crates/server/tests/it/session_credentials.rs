@@ -6,14 +6,14 @@ use valetkey_testbed::ForgeBed;
 use crate::harness::{Client, TestServer, connect_body};
 
 /// A session whose agent writes its token to a file and waits until another file is there.
-struct Running {
+pub(crate) struct Running {
     id: String,
-    token: String,
+    pub(crate) token: String,
     go_on: std::path::PathBuf,
 }
 
 impl Running {
-    async fn start(server: &TestServer, forge: &ForgeBed, name: &str) -> Self {
+    pub(crate) async fn start(server: &TestServer, forge: &ForgeBed, name: &str) -> Self {
         let folder = server.bed.folder.path();
         let (said, go_on) = (folder.join(format!("{name}.token")), folder.join(format!("{name}.go-on")));
         let script = format!(
@@ -37,11 +37,11 @@ impl Running {
         Self { id: made["id"].as_str().unwrap().to_owned(), token, go_on }
     }
 
-    fn path(&self, provider: &str) -> String {
+    pub(crate) fn path(&self, provider: &str) -> String {
         format!("/api/projects/default/agentic-sessions/{}/credentials/{provider}", self.id)
     }
 
-    async fn end(&self, admin: &Client) -> String {
+    pub(crate) async fn end(&self, admin: &Client) -> String {
         std::fs::write(&self.go_on, "").unwrap();
         admin.get(&format!("/api/v1/projects/default/sessions/{}/events", self.id)).await.body
     }

@@ -7,20 +7,46 @@ use std::{
     },
 };
 
-use crate::bench::Bench;
+use crate::{
+    bench::Bench,
+    secrets::{keep, mine},
+};
 
-/// A whole session with a unique token, and then the token is looked for everywhere. While the session runs the process
-/// table is sampled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_token_is_nowhere_but_in_the_agents_environment() {
     let bench = Bench::new().await;
     let token = bench.forge.token.clone();
+    nowhere_but_in_the_agents_environment(&bench, "GITLAB_TOKEN", token).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_is_a_secret() {
+    let bench = Bench::new().await;
+    let canary = "Canary-3f9a77c1e0b24d";
+    // Set three times: no earlier record is left either.
+    for _ in 0..3 {
+        keep(&bench.bed, mine(), "CANARY", canary).await;
+    }
+    nowhere_but_in_the_agents_environment(&bench, "CANARY", canary.to_owned()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_is_one_in_a_token_s_place() {
+    let bench = Bench::new().await;
+    let canary = "glpat-Canary0narrow0narrow0nar";
+    keep(&bench.bed, mine(), "GITLAB_TOKEN", canary).await;
+    nowhere_but_in_the_agents_environment(&bench, "GITLAB_TOKEN", canary.to_owned()).await;
+}
+
+/// A whole session whose agent has a unique value in `variable`, and then that is looked for everywhere. While the session
+/// runs the process table is sampled.
+async fn nowhere_but_in_the_agents_environment(bench: &Bench, variable: &str, token: String) {
     let gate = bench.bed.folder.path().join("gate");
     let watch = Watch::start(token.clone());
     let body = serde_json::json!({
         "task": "Canary",
         "repositories": [{"url": bench.forge.url(), "pushBranch": "feature/x"}],
-        "agent": {"command": ["sh", "-c", format!("git fetch -q; echo \"$GITLAB_TOKEN\"; echo x > x; git add x; git commit -qm x; git push -q; echo y > y; while ! test -e {}; do sleep 0.05; done", gate.display())]},
+        "agent": {"command": ["sh", "-c", format!("git fetch -q; echo \"${variable}\"; printf %s \"${variable}\" | base64; echo x > x; git add x; git commit -qm x; git push -q; echo y > y; while ! test -e {}; do sleep 0.05; done", gate.display())]},
         "keepWorkspace": true,
     });
     let id = bench.start_as(body).await;

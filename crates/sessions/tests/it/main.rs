@@ -12,3 +12,4 @@ mod ends;
 mod forges;
 mod hostile;
 mod publishing;
+mod secrets;

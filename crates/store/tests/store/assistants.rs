@@ -94,13 +94,11 @@ async fn a_page_has_the_assistants_of_ones_projects_that_pass_the_filter() {
     };
     let (admin, all) = (Actor::admin(), AssistantFilter::default());
     assert_eq!(ids(&admin, all, None, 10).await, [first.id.clone(), second.id.clone(), other.id.clone()]);
-    assert_eq!(ids(&admin, all, Some(&first.id), 1).await, [second.id.clone()]);
-    assert_eq!(ids(&eve, all, None, 10).await, [other.id.clone()]);
+    assert_eq!(ids(&admin, all, Some(&first.id), 1).await, std::slice::from_ref(&second.id));
+    assert_eq!(ids(&eve, all, None, 10).await, std::slice::from_ref(&other.id));
     assert_eq!(ids(&Actor::new(user("x"), false, [].into()), all, None, 10).await, []);
     let default = ProjectName::default_project();
     assert_eq!(ids(&eve, AssistantFilter { project: Some(&default), ..all }, None, 10).await, []);
-    let of = user("eve");
-    assert_eq!(ids(&admin, AssistantFilter { owner: Some(&of), ..all }, None, 10).await, [other.id.clone()]);
     for (text, wanted) in
         [("REVIEWS", 2), ("review", 2), ("50%", 1), ("_", 1), ("and more", 1), ("nothing", 0), (" ", 3)]
     {

@@ -9,7 +9,7 @@ use crate::support::{at, store, user};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "measures, and says what")]
+#[expect(clippy::print_stdout, reason = "measures, and says what")]
 async fn audit_rate() {
     for writers in [1, 16, 256] {
         let (_database, store) = store().await;

@@ -15,6 +15,7 @@ mod projects;
 mod provider_apps;
 mod refresh;
 mod removal;
+mod secrets;
 mod sessions;
 mod sqlite;
 mod support;

@@ -153,8 +153,12 @@ pub(crate) async fn finish(store: &Store, mut session: Session) {
 
 /// A grant until second 10 000, with one repository per integration.
 pub(crate) fn grant(session: &Session, integrations: &[&Integration]) -> Grant {
-    let granted =
-        |i: &&Integration| GrantedIntegration { id: i.id.clone(), provider: i.provider, generation: i.generation };
+    let granted = |i: &&Integration| GrantedIntegration {
+        id: i.id.clone(),
+        provider: i.provider,
+        generation: i.generation,
+        overridden: false,
+    };
     let repository = |i: &&Integration| GrantedRepository {
         url: session.spec.repositories[0].url.clone(),
         integration: i.id.clone(),

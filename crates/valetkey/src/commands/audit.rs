@@ -2,7 +2,7 @@ use std::{io, path::Path};
 
 use futures_util::TryStreamExt as _;
 use serde_json::json;
-use valetkey_model::{AuditActor, AuditEntry, AuditMark, Problem, ProblemCode, sentence};
+use valetkey_model::{AuditActor, AuditEntry, AuditMark, Problem, ProblemCode, UserId, sentence};
 use valetkey_store::AuditReport;
 
 use super::{audit_file, typed, with_client};
@@ -77,7 +77,7 @@ async fn list(context: &Context, client: &Client, filter: &AuditFilterArgs, limi
             table.row(&[
                 seq.to_string(),
                 output::when(event.at, now),
-                who(&event.actor, event.on_behalf_of.as_ref().map(|id| id.as_str())),
+                who(&event.actor, event.on_behalf_of.as_ref().map(UserId::as_str)),
                 event.action.to_string(),
                 event.object.as_ref().map_or_else(String::new, |object| format!("{} {}", object.kind, object.id)),
                 event.project.as_ref().map_or_else(String::new, ToString::to_string),

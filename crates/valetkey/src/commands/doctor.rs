@@ -192,7 +192,7 @@ async fn stored(settings: &Settings, before: &[Finding]) -> Vec<Finding> {
     findings
 }
 
-/// Whether everything sealed opens with the master key at hand, the secrets of provider apps included.
+/// Whether everything sealed opens with the master key at hand: credentials, provider apps' secrets, sessions' secrets.
 async fn credentials(foundation: &Foundation) -> Result<Vec<Finding>, Problem> {
     const CHECK: &str = "credentials";
     let broken = foundation.integrations.unopenable().await?;
@@ -200,7 +200,8 @@ async fn credentials(foundation: &Foundation) -> Result<Vec<Finding>, Problem> {
         return Ok(vec![Finding::ok(CHECK, "all open")]);
     }
     let detail = format!("{} don't open: {}", broken.len(), broken.join(", "));
-    let remedy = "Restore the master key file, or connect these accounts and register these apps again.";
+    let remedy =
+        "Restore the master key file; or connect these accounts, register these apps and set these secrets again.";
     Ok(vec![Finding::fail(CHECK, detail, remedy)])
 }
 

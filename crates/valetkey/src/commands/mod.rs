@@ -17,6 +17,7 @@ mod project_members;
 mod project_repositories;
 mod projects;
 mod run;
+mod secrets;
 mod serve;
 mod session_view;
 mod sessions;
@@ -43,6 +44,7 @@ pub(crate) async fn dispatch(context: Context, command: Command) -> Result<u8, P
         Command::Assistants { project, command } => assistants::assistants(&context, &project, command).await,
         Command::Projects { command } => projects::projects(&context, command).await,
         Command::People { command } => people::people(&context, command).await,
+        Command::Secrets(args) => secrets::secrets(&context, args).await,
         Command::Tokens { command } => tokens::tokens(&context, command).await,
         Command::Audit { command } => return audit::audit(&context, command).await,
         Command::GitCredential(args) => git_credential::answer(&context, &args).await,

@@ -13,6 +13,7 @@ const COMMANDS: &[&str] = &[
     "sessions",
     "assistants",
     "projects",
+    "secrets",
     "tokens",
     "audit",
     "git-credential",
@@ -33,7 +34,7 @@ async fn help_names_every_command_and_setting_and_shows_examples() {
     for part in ["VALETKEY_MASTER_KEY_FILE", "VALETKEY_AGENT_ENV", "valetkey run --repo"] {
         assert!(help.contains(part), "{part}");
     }
-    for later in ["backup", "restore", "mcp", "operator", "secrets"] {
+    for later in ["backup", "restore", "mcp", "operator"] {
         assert!(!help.contains(&format!("\n  {later} ")), "{later}");
     }
     let version = person.run(&["--version"]).await.ok().stdout;

@@ -12,6 +12,7 @@ mod projects;
 mod real_gitea;
 mod real_identity_provider;
 mod run;
+mod secrets;
 mod server;
 mod settings_file;
 mod support;

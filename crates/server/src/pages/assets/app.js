@@ -184,7 +184,11 @@ function connectInPlace(dialog, opener) {
     if (form.target) {
       // The provider is in another tab; what was connected is there when somebody comes back from it.
       const back = new URL(opener.href).searchParams.get("return");
-      addEventListener("focus", () => fetchPage(back).then((page) => freshSlots(page, slug, null), () => {}), { once: true });
+      const look = async () => {
+        const page = await fetchPage(back).catch(() => null);
+        if (page && freshSlots(page, slug, null)) removeEventListener("focus", look);
+      };
+      addEventListener("focus", look);
       setTimeout(() => dialog.close());
       return;
     }
@@ -206,26 +210,29 @@ function connectInPlace(dialog, opener) {
   });
 }
 
-// What can be chosen now, with the choices as they are; in the row of `slug` the one that was added.
+// What can be chosen now, with the choices as they are; in the row of `slug` the one that was added, if there is one.
 function freshSlots(page, slug, added) {
+  let found = false;
   for (const select of document.querySelectorAll("select[data-slot]")) {
     const next = page.getElementById(select.id);
     if (!next) continue;
     const before = [...select.options].map((option) => option.value);
-    const found = [...next.options].map((option) => option.value).filter((value) => !before.includes(value));
+    const others = [...next.options].map((option) => option.value).filter((value) => !before.includes(value));
     const own = select.dataset.slot === slug;
-    const chosen = own ? (added ?? (found.length === 1 ? found[0] : select.value)) : select.value;
+    const chosen = own ? (added ?? (others.length === 1 ? others[0] : select.value)) : select.value;
     select.replaceChildren(...document.importNode(next, true).children);
     select.value = chosen;
     if (select.selectedIndex < 0) select.selectedIndex = 0;
     const help = document.getElementById(select.id + "-help");
     help.replaceChildren(...document.importNode(page.getElementById(help.id), true).childNodes);
-    if (own && before.indexOf(chosen) < 0) {
+    if (own && !before.includes(chosen)) {
+      found = true;
       select.removeAttribute("aria-invalid");
       select.focus();
       document.getElementById("slots-status").textContent = "Connected, and chosen: " + select.selectedOptions[0].text;
     }
   }
+  return found;
 }
 
 // A form is sent once; its button says that something happens.

@@ -88,6 +88,15 @@ impl Draft {
         self.slots.get(&provider).map_or(NONE, String::as_str)
     }
 
+    /// Of the tools that may yet be narrowed down, only those that are connected are chosen at first.
+    pub(super) fn choose_connected(&mut self, all: &[Integration]) {
+        for (provider, value) in self.slots.iter_mut().filter(|_| !self.only) {
+            if all.iter().all(|it| it.provider != *provider) {
+                NONE.clone_into(value);
+            }
+        }
+    }
+
     /// Chooses an integration that was just connected for it.
     pub(super) fn choose(&mut self, integration: &Integration) {
         self.only = true;
@@ -166,6 +175,17 @@ mod tests {
         assert!(draft.read(false).is_none() && draft.problem.is_some());
         draft.refuse(&Problem::new(ProblemCode::Conflict, "Taken."));
         assert_eq!(draft.name.problem.as_deref(), Some("Taken."));
+    }
+
+    #[test]
+    fn what_is_not_connected_is_left_out_at_first() {
+        let mut draft = Draft::default();
+        draft.choose_connected(&super::super::tests::integrations());
+        let [gitlab, slack, jira] = [ProviderKind::GitLab, ProviderKind::Slack, ProviderKind::Jira];
+        assert_eq!([gitlab, slack, jira].map(|provider| draft.slot(provider)), [AUTOMATIC, AUTOMATIC, NONE]);
+        let mut narrowed = Draft::from(&assistant(1));
+        narrowed.choose_connected(&[]);
+        assert_eq!(narrowed, Draft::from(&assistant(1)), "what was chosen stays");
     }
 
     #[test]

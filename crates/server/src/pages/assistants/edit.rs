@@ -110,11 +110,10 @@ impl Desk {
     /// The form as it is first shown, with what was connected for it.
     async fn open(self, came: Came) -> Answer<Response> {
         let mut draft = self.known.as_ref().map_or_else(Draft::default, Draft::from);
-        if let Some(added) = came.added {
-            let all = self.app.engine.assistants().integrations(&self.caller.actor, &self.project).await?;
-            if let Some(integration) = all.iter().find(|it| it.id == added) {
-                draft.choose(integration);
-            }
+        let all = self.app.engine.assistants().integrations(&self.caller.actor, &self.project).await?;
+        draft.choose_connected(&all);
+        if let Some(integration) = all.iter().find(|it| Some(&it.id) == came.added.as_ref()) {
+            draft.choose(integration);
         }
         Ok(self.page(draft, Vec::new(), came.did.as_deref()).await?.into_response())
     }

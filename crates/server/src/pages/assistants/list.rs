@@ -115,7 +115,7 @@ async fn page(app: &App, caller: &Caller, only: Option<ProjectName>, wanted: Wan
     let by = &caller.actor;
     let projects = if only.is_some() { Vec::new() } else { projects(app, by).await? };
     let chosen = only.clone().or_else(|| wanted.project.parse().ok());
-    let filter = AssistantFilter { project: chosen.as_ref(), text: Some(&wanted.q), ..Default::default() };
+    let filter = AssistantFilter { project: chosen.as_ref(), text: Some(&wanted.q) };
     let mut found = app.engine.assistants().page(by, &filter, wanted.after.as_ref(), PAGE as u32 + 1).await?;
     let more = found.len() > PAGE;
     found.truncate(PAGE);

@@ -158,7 +158,7 @@ pub(super) async fn check(
 ) -> Answer<Response> {
     let url = repository(form.get("url"))?;
     let Err(problem) = app.integrations.recheck_repository(&caller.actor, &project, &url, None).await else {
-        return Ok(back(&project, "", "repository-checked").into_response());
+        return Ok(back(&project, "", "tested").into_response());
     };
     let project = known(&app, &project).await?;
     let mut view = view(&app, &caller.actor, &project, &Wanted::default()).await?;
