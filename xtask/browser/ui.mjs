@@ -533,7 +533,7 @@ await step("somebody is added, gets another role and is removed", async () => {
   await page.getByRole("link", { name: "Members" }).click();
   await page.getByLabel("Address, group or id").fill("Ann@example.com");
   await page.getByRole("button", { name: "Add", exact: true }).click();
-  await page.getByText("ann@example.com", { exact: true }).waitFor();
+  await page.getByLabel("Role of ann@example.com").waitFor();
   await page.getByLabel("Role of ann@example.com").selectOption("viewer");
   await page.getByRole("button", { name: "Save the role of ann@example.com" }).click();
   await page.getByText("from their next request on").waitFor();
@@ -633,7 +633,7 @@ await step("an account is added in the form of the assistant that needs it", asy
   await dialog.getByRole("button", { name: "Connect" }).click();
   await dialog.locator(".field-problem").waitFor();
   check((await dialog.getByLabel("Alias").inputValue()) === "For the assistant", "what was typed is lost");
-  await dialog.getByLabel("Access token").fill(twin.token);
+  await dialog.getByLabel("Access token").fill(twin.otherTokens.another);
   await dialog.getByRole("button", { name: "Connect" }).click();
   await dialog.waitFor({ state: "detached" });
   const chosen = await page.getByLabel("GitLab", { exact: true }).evaluate((select) => select.selectedOptions[0].text);

@@ -191,9 +191,11 @@ mod tests {
 
     #[test]
     fn files_of_all_kinds_are_listed_with_their_numbers() {
-        let raw = ":100644 100644 a b M\0a\tb\0:000000 100644 a b A\0new\0:100644 000000 a b D\0gone\0\
-                   :100644 100644 a b R086\0old name\0new name\0:100644 100644 a b M\0logo.png\0";
-        let numbers = "1\t2\ta\tb\05\t0\tnew\00\t7\tgone\01\t1\t\0old name\0new name\0-\t-\tlogo.png\0";
+        // A bar stands for each NUL.
+        let raw = ":100644 100644 a b M|a\tb|:000000 100644 a b A|new|:100644 000000 a b D|gone|\
+                   :100644 100644 a b R086|old name|new name|:100644 100644 a b M|logo.png|";
+        let raw = raw.replace('|', "\0");
+        let numbers = "1\t2\ta\tb|5\t0\tnew|0\t7\tgone|1\t1\t|old name|new name|-\t-\tlogo.png|".replace('|', "\0");
         let changes = parse_list(format!("{raw}{numbers}").as_bytes()).unwrap();
         assert_eq!((changes.files_changed, changes.lines_added, changes.lines_removed), (5, 7, 10));
         let seen: Vec<_> =

@@ -54,7 +54,7 @@ pub use events::{AtProvider, Happening, IntegrationEvent, Subject};
 pub use fixed_apps::FixedApps;
 pub use github_app::AppWish;
 pub use grants::{Authorized, GitAccess, Lease, SessionCredential, SessionToken, Wanted};
-pub use list::Resolved;
+pub use list::{Resolved, Usage};
 pub use master_key::RotationReport;
 pub use project_repositories::CheckedRepository;
 pub use rotate::Rotation;

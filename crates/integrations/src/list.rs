@@ -1,6 +1,6 @@
 use valetkey_model::{
-    Actor, Alias, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode, ProjectName,
-    ProviderKind, Query, SessionId, UserId, resolve,
+    Actor, Alias, AssistantId, AssistantName, InstanceUrl, Integration, IntegrationId, IntegrationRef, Level, Problem,
+    ProblemCode, ProjectName, ProviderKind, Query, RepoUrl, SessionId, UserId, resolve,
 };
 
 use valetkey_store::{IntegrationFilter, Owner};
@@ -18,6 +18,28 @@ pub struct Resolved {
     pub steps: Vec<String>,
     /// All that were considered.
     pub candidates: Vec<IntegrationId>,
+}
+
+/// What uses an integration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The sessions that hold a grant of it now.
+    pub sessions: Vec<SessionId>,
+    /// The assistants that are pinned to it: without it no session starts from them.
+    pub assistants: Vec<(AssistantId, ProjectName, AssistantName)>,
+    /// The projects' repositories whose provider was asked with it the last time.
+    pub repositories: Vec<(ProjectName, RepoUrl)>,
+}
+
+impl Resolved {
+    /// The reason for everybody who may see the session: without the name that somebody gave to what is theirs alone.
+    pub fn reason_for_all(&self) -> String {
+        if self.integration.scope.level() == Level::Project {
+            return self.reason.clone();
+        }
+        let own = format!("'{}'", self.integration.alias);
+        self.reason.replacen(&own, &format!("The account {}", self.integration.account.username), 1)
+    }
 }
 
 impl Integrations {
@@ -158,13 +180,22 @@ impl Integrations {
         self.by_id(&integration.id).await
     }
 
-    /// The sessions that hold a grant of an integration now.
+    /// What uses an integration, as far as they may know of it.
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn used_by(&self, by: &Actor, which: &IntegrationRef) -> Result<Vec<SessionId>, Problem> {
-        let integration = self.get(by, which).await?;
-        Ok(self.store.grants_holding(&integration.id, self.clock.now()).await?)
+    pub async fn used_by(&self, by: &Actor, which: &IntegrationRef) -> Result<Usage, Problem> {
+        let id = self.get(by, which).await?.id;
+        let mut sessions = Vec::new();
+        for session in self.store.grants_holding(&id, self.clock.now()).await? {
+            let of = self.store.session_of(&session).await?;
+            sessions.extend(of.filter(|(_, project)| by.role(project).is_some()).map(|_| session));
+        }
+        let mut assistants = self.store.assistants_pinning(&id).await?;
+        assistants.retain(|(_, project, _)| by.role(project).is_some());
+        let mut repositories = self.store.repositories_asked_with(&id).await?;
+        repositories.retain(|(project, _)| by.role(project).is_some());
+        Ok(Usage { sessions, assistants, repositories })
     }
 
     pub(crate) async fn by_id(&self, id: &IntegrationId) -> Result<Integration, Problem> {

@@ -1,7 +1,7 @@
 //! Lists and choices in a full store: 10,000 integrations, 100,000 sessions, 1,000 people in 200 projects.
 //!
 //! `cargo bench -p valetkey-server`. With `VALETKEY_TEST_POSTGRES` set, the same on that PostgreSQL server.
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark reads the clock and prints figures")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints figures")]
 
 use std::{
     sync::Arc,
@@ -67,7 +67,10 @@ async fn measure(name: &str, url: DatabaseUrl, address: &str, folder: &std::path
         ("integrations, a member's API", &member, "/api/v1/integrations"),
         ("sessions, the administrator's page", &admin, "/sessions"),
         ("sessions, the administrator's page of failed ones", &admin, "/sessions?phase=failed"),
+        ("sessions, the administrator's page of those under way", &admin, "/sessions?phase=active"),
+        ("sessions, a text that none has", &admin, "/sessions?q=nowhere+to+be+found"),
         ("sessions, a member's page", &member, "/sessions"),
+        ("sessions, a member's own", &member, "/sessions?by=me&phase=active&project=project-1"),
         ("sessions, a project's API", &member, "/api/v1/projects/project-1/sessions"),
         ("home, a member's", &member, "/"),
     ] {
@@ -172,9 +175,9 @@ async fn fill(store: &Store, address: &str) -> Result<()> {
     .await?;
     store.insert_session(&session(&project, now)?, &EngineId::new(now, &SystemEntropy)).await?;
     let insert = format!(
-        "INSERT INTO sessions (id, project, owner, engine, phase, finished, created_at, details) \
+        "INSERT INTO sessions (id, project, owner, engine, phase, finished, created_at, details, words) \
          SELECT {{id}}, 'project-' || (1 + i % {PROJECTS}), 'person-' || (1 + i % {PEOPLE}), engine, \
-         CASE i % 10 WHEN 0 THEN 'Failed' ELSE 'Completed' END, 1, created_at, details \
+         CASE i % 10 WHEN 0 THEN 'Failed' ELSE 'Completed' END, 1, created_at, details, words \
          FROM n, (SELECT * FROM sessions LIMIT 1) AS one"
     );
     sqlx::query(copies(SESSIONS - 1, &insert)).execute(&pool).await?;

@@ -131,7 +131,8 @@ async fn usable(run: &Run, others: Vec<Integration>) -> Result<Vec<Integration>,
             TokenCheck::Passed => usable.push(integration),
             TokenCheck::Failed(problem) if run.session.spec.tools().pin(&integration.id) => return Err(problem),
             TokenCheck::Failed(problem) => {
-                let line = format!("'{}' is left out of the environment: {problem}", integration.alias);
+                let line =
+                    format!("the account {} is left out of the environment: {problem}", integration.account.username);
                 run.log_at(integration.provider, line).await?;
             }
         }

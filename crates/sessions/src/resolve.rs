@@ -50,8 +50,9 @@ async fn choose(
     let record = &mut run.session.repositories[index];
     record.provider = Some(resolved.integration.provider);
     record.integration = Some(resolved.integration.id.clone());
-    record.integration_reason = Some(resolved.reason.clone());
-    let line = format!("{}: {}", spec.url.path(), resolved.reason);
+    let reason = resolved.reason_for_all();
+    record.integration_reason = Some(reason.clone());
+    let line = format!("{}: {reason}", spec.url.path());
     run.log_at(resolved.integration.provider, line).await?;
     Ok(resolved.integration)
 }

@@ -53,6 +53,23 @@ macro_rules! select {
 }
 
 impl Store {
+    /// The repositories that were asked about with an integration the last time, by project.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn repositories_asked_with(
+        &self,
+        integration: &IntegrationId,
+    ) -> Result<Vec<(ProjectName, RepoUrl)>, StoreError> {
+        let query = "SELECT project, url FROM project_repositories WHERE integration = $1 ORDER BY project, url";
+        let rows = sqlx::query(query).bind(integration.as_str()).fetch_all(&self.reader).await?;
+        let pair = |row: &AnyRow| {
+            let record = Record::new(row, "repository", "url");
+            Ok((record.parsed("project")?, record.parsed("url")?))
+        };
+        rows.iter().map(pair).collect()
+    }
+
     /// Adds a repository to a project.
     ///
     /// # Errors

@@ -98,6 +98,7 @@ fn furnish(twin: &Twin, back: &str) -> Value {
             "rateLimited": token(TokenState::RateLimited { retry_after: Some(7) }),
             "readOnly": read_only(twin, &john),
             "rotatable": token(TokenState::Active),
+            "another": token(TokenState::Active),
         },
     })
 }

@@ -168,6 +168,7 @@ fn session() -> Session {
         allow_force: false,
     };
     let spec = SessionSpec {
+        assistant: None,
         task: "the task as it was typed".to_owned(),
         repositories: vec![repository],
         agent: vec!["agent".to_owned()],

@@ -29,6 +29,7 @@ impl Lent {
         let id = SessionId::new(now, &SystemEntropy);
         let branch = "feature/x".parse().unwrap();
         let spec = SessionSpec {
+            assistant: None,
             task: "x".into(),
             repositories: vec![RepositorySpec {
                 url: forge.url(),
@@ -47,6 +48,7 @@ impl Lent {
         bed.store.insert_session(&session, &EngineId::new(now, &SystemEntropy)).await.unwrap();
         let push = PushPolicy { branch, allow_force: false };
         let wanted = Wanted {
+            overridden: Vec::new(),
             session: id.clone(),
             integrations: vec![integration.clone()],
             repositories: vec![GrantedRepository { url: forge.url(), integration: integration.id.clone(), push }],

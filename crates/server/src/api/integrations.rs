@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_integrations::{Connect, Disconnected, RevokedAtProvider, Rotation};
 use valetkey_model::{
-    Alias, AuthMethod, InstanceUrl, Integration, IntegrationId, IntegrationRef, IntegrationView, Level, OwnerScope,
-    Problem, ProblemCode, ProjectName, ProviderKind, RepoUrl, Role, SessionId, Status,
+    Alias, AssistantId, AssistantName, AuthMethod, InstanceUrl, Integration, IntegrationId, IntegrationRef,
+    IntegrationView, Level, OwnerScope, Problem, ProblemCode, ProjectName, ProviderKind, RepoUrl, Role, SessionId,
+    Status,
 };
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
@@ -101,7 +102,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .fails(&REFUSED_TOKEN),
         Row::get("/api/v1/integrations/{id}/usage", usage)
             .integration(Right::See)
-            .operation(TAG, "getIntegrationUsage", "The sessions that use an integration now")
+            .operation(TAG, "getIntegrationUsage", "What uses an integration: sessions now, assistants, repositories")
             .answers::<Usage>()
             .fails(&missing),
     ]
@@ -465,11 +466,33 @@ fn by_hand(integration: &Integration, page: &str) -> Problem {
 struct Usage {
     /// The sessions that hold it.
     sessions: Vec<SessionId>,
+    /// The assistants that are pinned to it.
+    assistants: Vec<PinnedAssistant>,
+    /// The projects' repositories whose provider was asked with it the last time.
+    repositories: Vec<AskedRepository>,
+}
+
+/// An assistant that is pinned to an integration.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PinnedAssistant {
+    id: AssistantId,
+    project: ProjectName,
+    name: AssistantName,
+}
+
+/// A repository of a project.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AskedRepository {
+    project: ProjectName,
+    url: RepoUrl,
 }
 
 async fn usage(State(app): State<App>, caller: Caller, Id(which): Id<IntegrationRef>) -> Answer<Json<Usage>> {
-    let sessions = app.integrations.used_by(&caller.actor, &which).await?;
-    Ok(Json(Usage { sessions }))
+    let valetkey_integrations::Usage { sessions, assistants, repositories } =
+        app.integrations.used_by(&caller.actor, &which).await?;
+    let assistants = assistants.into_iter().map(|(id, project, name)| PinnedAssistant { id, project, name });
+    let repositories = repositories.into_iter().map(|(project, url)| AskedRepository { project, url });
+    Ok(Json(Usage { sessions, assistants: assistants.collect(), repositories: repositories.collect() }))
 }
 
 fn view(app: &App, integration: &Integration) -> Answer<Json<IntegrationView>> {

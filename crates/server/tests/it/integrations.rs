@@ -57,7 +57,10 @@ async fn an_account_is_connected_shown_renamed_and_disconnected() {
     assert_eq!(admin.get(&format!("{ALL}/work")).await.ok()["id"], made["id"], "found by its alias too");
     assert_eq!(admin.patch(&one(&made), json!({"isDefault": false})).await.ok()["isDefault"], false);
 
-    assert_eq!(admin.get(&format!("{}/usage", one(&made))).await.ok(), json!({"sessions": []}));
+    assert_eq!(
+        admin.get(&format!("{}/usage", one(&made))).await.ok(),
+        json!({"sessions": [], "assistants": [], "repositories": []})
+    );
     assert_eq!(admin.delete(&one(&made)).await.ok(), json!({"erased": true, "sessions": [], "revoked": "yes"}));
     admin.get(&one(&made)).await.refused(404, "not_found");
     assert_eq!(admin.get(ALL).await.ok(), json!({"items": []}));

@@ -3,7 +3,7 @@
 use valetkey_integrations::NewSecret;
 use valetkey_model::{Actor, ProblemCode, ProjectName, SecretName, SecretOwner, Step, StepOutcome, UserId};
 use valetkey_seal::Secret;
-use valetkey_store::{Member, MemberName, UserRecord};
+use valetkey_store::{LastAdmin, Member, MemberName, UserRecord};
 use valetkey_testbed::{ForgeBed, Testbed};
 
 use crate::bench::Bench;
@@ -192,6 +192,6 @@ async fn nobody_gets_another_s_and_only_members_get_the_project_s() {
         all.iter().map(|secret| secret.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(names().await, ["EVES", "SHARED"]);
-    bed.store.remove_member(&project, &MemberName::Person(eve.clone())).await.unwrap();
+    bed.store.remove_member(&project, &MemberName::Person(eve.clone()), LastAdmin::MayGo).await.unwrap();
     assert_eq!(names().await, ["EVES"], "the project's went with the membership");
 }

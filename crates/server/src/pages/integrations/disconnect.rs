@@ -6,15 +6,10 @@ use axum::{
 };
 use serde::Serialize;
 use valetkey_integrations::{Disconnected, RevokedAtProvider};
-use valetkey_model::{AuthMethod, Integration, IntegrationId, IntegrationRef, Session};
+use valetkey_model::{AuthMethod, Integration, IntegrationId, IntegrationRef};
 use valetkey_providers::provider;
 
-use super::{
-    back,
-    card::by_consent,
-    named,
-    usage::{Holder, holders},
-};
+use super::{back, card::by_consent, named, usage::Users};
 use crate::{
     App,
     auth::Caller,
@@ -38,7 +33,7 @@ struct DisconnectView {
     what: &'static str,
     /// Whether the provider surely can revoke it.
     revocable: bool,
-    sessions: Vec<Holder>,
+    users: Users,
 }
 
 impl View for DisconnectView {
@@ -46,7 +41,7 @@ impl View for DisconnectView {
 }
 
 impl DisconnectView {
-    fn new(integration: &Integration, sessions: &[Session]) -> Self {
+    fn new(integration: &Integration, users: Users) -> Self {
         Self {
             id: integration.id.to_string(),
             alias: integration.alias.to_string(),
@@ -55,7 +50,7 @@ impl DisconnectView {
             host: integration.instance_url.authority(),
             what: what(integration.auth_method),
             revocable: by_consent(integration.auth_method) && has_revocation(integration),
-            sessions: sessions.iter().map(Holder::new).collect(),
+            users,
         }
     }
 }
@@ -66,9 +61,9 @@ pub(super) async fn show(
     Id(id): Id<IntegrationId>,
 ) -> Answer<impl IntoResponse> {
     let integration = named(&app, &caller, &id).await?;
-    let sessions = holders(&app, &caller, &id).await?;
+    let users = Users::of(&app, &caller, &id).await?;
     let frame = Frame::new(&app, &caller, Section::Integrations, "Disconnect");
-    Ok(Page::new(frame, DisconnectView::new(&integration, &sessions)))
+    Ok(Page::new(frame, DisconnectView::new(&integration, users)))
 }
 
 pub(super) async fn disconnect(
@@ -126,16 +121,16 @@ fn has_revocation(of: &Integration) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::{Phase, Problem, ProblemCode, ProviderKind};
+    use valetkey_model::{Problem, ProblemCode, ProviderKind};
 
     use super::{super::card::tests::integration, *};
-    use crate::pages::{render::tests::html, sessions::tests::session};
+    use crate::pages::{integrations::usage::tests::users, render::tests::html};
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
         let account = integration(1, ProviderKind::GitLab);
         vec![
-            ("disconnect", html(DisconnectView::new(&account, &[session(1, Phase::Running)]))),
-            ("disconnect_free", html(DisconnectView::new(&account, &[]))),
+            ("disconnect", html(DisconnectView::new(&account, users()))),
+            ("disconnect_free", html(DisconnectView::new(&account, Users::default()))),
             ("disconnected", html(LeftView::new(&account, page(), None))),
             ("disconnected_only_here", html(LeftView::new(&account, page(), Some(failure())))),
         ]
@@ -163,8 +158,8 @@ pub(super) mod tests {
     #[test]
     fn what_would_break_is_named() {
         let account = integration(1, ProviderKind::GitLab);
-        let page = html(DisconnectView::new(&account, &[session(1, Phase::Running)]));
+        let page = html(DisconnectView::new(&account, users()));
         assert!(page.contains("Add a dark mode") && page.contains("name=\"now\""), "{page}");
-        assert!(!html(DisconnectView::new(&account, &[])).contains("name=\"now\""));
+        assert!(!html(DisconnectView::new(&account, Users::default())).contains("name=\"now\""));
     }
 }

@@ -2,7 +2,8 @@
 
 use axum::{extract::State, response::IntoResponse};
 use serde::Serialize;
-use valetkey_model::{Integration, IntegrationId, IntegrationRef, Problem, ProblemCode, Session};
+use valetkey_integrations::Usage;
+use valetkey_model::{IntegrationId, IntegrationRef, Problem, Session};
 
 use super::seen;
 use crate::{
@@ -17,6 +18,14 @@ use crate::{
     problem::Answer,
 };
 
+/// What uses an integration, as the pages list it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Users {
+    pub(super) sessions: Vec<Holder>,
+    assistants: Vec<Assistant>,
+    repositories: Vec<Repository>,
+}
+
 /// A session that uses an integration now.
 #[derive(Debug, Serialize)]
 pub(super) struct Holder {
@@ -25,38 +34,63 @@ pub(super) struct Holder {
     phase: Badge,
 }
 
-impl Holder {
-    pub(super) fn new(session: &Session) -> Self {
-        Self { id: session.id.to_string(), title: title(&session.spec.task), phase: session.phase.into() }
-    }
+/// An assistant that is pinned to it.
+#[derive(Debug, Serialize)]
+struct Assistant {
+    id: String,
+    project: String,
+    name: String,
 }
 
-/// The sessions that hold an integration now, of those that the person may know of.
-pub(super) async fn holders(app: &App, caller: &Caller, id: &IntegrationId) -> Result<Vec<Session>, Problem> {
-    let mut sessions = Vec::new();
-    for id in app.integrations.used_by(&caller.actor, &IntegrationRef::Id(id.clone())).await? {
-        match app.engine.session(&caller.actor, &id).await {
-            Err(problem) if problem.code == ProblemCode::NotFound => {}
-            session => sessions.push(session?),
+/// A project's repository that was asked about with it.
+#[derive(Debug, Serialize)]
+struct Repository {
+    project: String,
+    path: String,
+}
+
+impl Users {
+    /// Those of an integration that the person may know of.
+    pub(super) async fn of(app: &App, caller: &Caller, id: &IntegrationId) -> Result<Self, Problem> {
+        let usage = app.integrations.used_by(&caller.actor, &IntegrationRef::Id(id.clone())).await?;
+        let mut sessions = Vec::new();
+        for id in &usage.sessions {
+            sessions.push(app.engine.session(&caller.actor, id).await?);
+        }
+        Ok(Self::new(&usage, &sessions))
+    }
+
+    fn new(usage: &Usage, sessions: &[Session]) -> Self {
+        let holder = |session: &Session| Holder {
+            id: session.id.to_string(),
+            title: title(&session.spec.task),
+            phase: session.phase.into(),
+        };
+        let assistants = usage.assistants.iter().map(|(id, project, name)| Assistant {
+            id: id.to_string(),
+            project: project.to_string(),
+            name: name.to_string(),
+        });
+        let repositories = usage
+            .repositories
+            .iter()
+            .map(|(project, url)| Repository { project: project.to_string(), path: url.path().to_owned() });
+        Self {
+            sessions: sessions.iter().map(holder).collect(),
+            assistants: assistants.collect(),
+            repositories: repositories.collect(),
         }
     }
-    Ok(sessions)
 }
 
 #[derive(Debug, Serialize)]
 struct UsageView {
     alias: String,
-    sessions: Vec<Holder>,
+    users: Users,
 }
 
 impl View for UsageView {
     const TEMPLATE: &'static str = "usage.html";
-}
-
-impl UsageView {
-    fn new(integration: &Integration, sessions: &[Session]) -> Self {
-        Self { alias: integration.alias.to_string(), sessions: sessions.iter().map(Holder::new).collect() }
-    }
 }
 
 pub(super) async fn show(
@@ -65,18 +99,43 @@ pub(super) async fn show(
     Id(id): Id<IntegrationId>,
 ) -> Answer<impl IntoResponse> {
     let integration = seen(&app, &caller, &id).await?;
-    let sessions = holders(&app, &caller, &id).await?;
+    let users = Users::of(&app, &caller, &id).await?;
     let frame = Frame::new(&app, &caller, Section::Integrations, "Used by");
-    Ok(Page::new(frame, UsageView::new(&integration, &sessions)))
+    Ok(Page::new(frame, UsageView { alias: integration.alias.to_string(), users }))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use valetkey_model::Phase;
+
     use super::{super::card::tests::revoked, *};
     use crate::pages::{render::tests::html, sessions::tests::session};
 
+    /// A session, an assistant and a repository.
+    pub(in crate::pages) fn users() -> Users {
+        let project = valetkey_model::ProjectName::default_project();
+        let id = "018f0000-0000-7000-8000-000000000201".parse().unwrap();
+        let usage = Usage {
+            sessions: Vec::new(),
+            assistants: vec![(id, project.clone(), "Release <manager>".parse().unwrap())],
+            repositories: vec![(project, "https://gitlab.com/acme/web/app".parse().unwrap())],
+        };
+        Users::new(&usage, &[session(1, Phase::Running)])
+    }
+
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
-        let used = UsageView::new(&revoked(2), &[session(1, valetkey_model::Phase::Running)]);
-        vec![("usage", html(used)), ("usage_none", html(UsageView::new(&revoked(2), &[])))]
+        let alias = || revoked(2).alias.to_string();
+        vec![
+            ("usage", html(UsageView { alias: alias(), users: users() })),
+            ("usage_none", html(UsageView { alias: alias(), users: Users::default() })),
+        ]
+    }
+
+    #[test]
+    fn all_that_would_break_is_named() {
+        let page = html(UsageView { alias: "Work".into(), users: users() });
+        for words in ["Release &lt;manager&gt;", "acme/web/app", "/sessions/"] {
+            assert!(page.contains(words), "{words}: {page}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How many secrets a page shows.
-const PAGE: usize = 50;
+const PAGE: usize = 40;
 /// More than anybody may keep.
 const ALL: u32 = 1_000;
 
@@ -232,8 +232,8 @@ pub(super) mod tests {
 
         let many = || (0..60).map(|n| secret(&format!("S{n:02}"), "")).collect::<Vec<_>>();
         let (first, next) = names(&Wanted::default(), many());
-        assert_eq!((first.len(), next.as_deref()), (50, Some("/secrets?after=S49")));
-        let (rest, next) = names(&Wanted { after: Some("S49".parse().unwrap()), ..Wanted::default() }, many());
-        assert_eq!((rest.len(), rest[0].as_str(), next), (10, "S50", None));
+        assert_eq!((first.len(), next.as_deref()), (PAGE, Some("/secrets?after=S39")));
+        let (rest, next) = names(&Wanted { after: Some("S39".parse().unwrap()), ..Wanted::default() }, many());
+        assert_eq!((rest.len(), rest[0].as_str(), next), (20, "S40", None));
     }
 }

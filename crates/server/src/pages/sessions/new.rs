@@ -101,6 +101,9 @@ pub(super) async fn create(State(app): State<App>, caller: Caller, form: Form) -
     if form.has("choose") || change_rows(&mut draft, &form) {
         return Ok(page(&app, &caller, draft).await?.into_response());
     }
+    if let Err(problem) = origin(&app, &caller, &mut draft).await {
+        return Ok(page(&app, &caller, draft).await?.with_status(refused(&problem)).into_response());
+    }
     let project = draft.read_project();
     if let (Some(project), true) = (&project, form.has("check")) {
         check(&app, &caller, project, &mut draft).await;
@@ -151,7 +154,13 @@ fn change_rows(draft: &mut Draft, form: &Form) -> bool {
 
 async fn page(app: &App, caller: &Caller, mut draft: Draft) -> Result<Page<NewView>, Problem> {
     let projects = ProjectChoice::of(app, &caller.actor, Role::Member).await?;
-    let assistant = origin(app, caller, &mut draft).await;
+    let assistant = match origin(app, caller, &mut draft).await {
+        Ok(assistant) => assistant,
+        Err(problem) => {
+            draft.refuse(&problem);
+            None
+        }
+    };
     let draft = draft.in_project(projects.first());
     let choices = match draft.project.value.parse() {
         Ok(project) => usable(app, caller, &project).await?,
@@ -162,18 +171,11 @@ async fn page(app: &App, caller: &Caller, mut draft: Draft) -> Result<Page<NewVi
 }
 
 /// The assistant that a session is to start from. The session belongs to its project.
-async fn origin(app: &App, caller: &Caller, draft: &mut Draft) -> Option<Origin> {
-    let id = draft.assistant.parse().ok()?;
-    match app.engine.assistants().get(&caller.actor, &id).await {
-        Ok(Assistant { id, name, project, .. }) => {
-            project.as_str().clone_into(&mut draft.project.value);
-            Some(Origin { id: id.to_string(), name: name.to_string(), project: project.to_string() })
-        }
-        Err(problem) => {
-            draft.refuse(&problem);
-            None
-        }
-    }
+async fn origin(app: &App, caller: &Caller, draft: &mut Draft) -> Result<Option<Origin>, Problem> {
+    let Ok(id) = draft.assistant.parse() else { return Ok(None) };
+    let Assistant { id, name, project, .. } = app.engine.assistants().get(&caller.actor, &id).await?;
+    project.as_str().clone_into(&mut draft.project.value);
+    Ok(Some(Origin { id: id.to_string(), name: name.to_string(), project: project.to_string() }))
 }
 
 /// The accounts that sessions of the caller in a project can work on repositories with.
@@ -195,7 +197,7 @@ pub(super) mod tests {
         let all = ProviderKind::ALL.into_iter().filter(|kind| kind.is_forge()).zip(1..);
         let choices = all.filter(|_| choices).map(|(kind, n)| integration(n, kind).into()).collect();
         let projects = ProjectChoice::from(["default", "web"].map(|name| name.parse().unwrap()).to_vec());
-        NewView { draft, projects, choices }
+        NewView { draft, assistant: None, projects, choices }
     }
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
@@ -212,7 +214,14 @@ pub(super) mod tests {
         again.repositories[0].check = Some(good.into());
         again.repositories[1].check = Some(bad.into());
         let nowhere = NewView { projects: ProjectChoice::default(), ..view(Draft::default(), false) };
+        let origin = Origin {
+            id: "018f0000-0000-7000-8000-000000000201".into(),
+            name: "Release manager".into(),
+            project: "default".into(),
+        };
+        let of_an_assistant = NewView { assistant: Some(origin), ..view(Draft::default(), true) };
         vec![
+            ("new_session_of_an_assistant", html(of_an_assistant)),
             ("new_session", html(view(Draft::default(), true))),
             ("new_session_again", html(view(again, true))),
             ("new_session_refused", html(view(wrong, false))),

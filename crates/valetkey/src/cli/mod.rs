@@ -1,16 +1,23 @@
 //! What may be typed: commands, arguments, their help.
 
+mod audit;
+mod projects;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use jiff::Timestamp;
 use valetkey_model::{
-    Alias, AssistantRef, AuditMark, AuditOutcome, BranchName, Description, InstanceUrl, InstanceUrlError,
-    IntegrationRef, ProjectName, ProviderKind, PushPattern, RepoUrl, Role, SecretName, SessionId, TokenId,
+    Alias, AssistantRef, BranchName, InstanceUrl, InstanceUrlError, IntegrationRef, ProjectName, ProviderKind, RepoUrl,
+    SecretName, SessionId, TokenId,
 };
 
 use crate::{repo_argument::RepoArgument, settings::SettingsArgs};
+
+pub(crate) use audit::{AuditCommand, AuditFilterArgs};
+pub(crate) use projects::{
+    MemberArgs, MembersCommand, ProjectSettingsArgs, ProjectsCommand, RepositoriesCommand, RepositoryArgs,
+};
 
 /// Connects accounts of Git hosts and lends them to agents, without the agent's git ever seeing a token.
 #[derive(Debug, Parser)]
@@ -416,143 +423,6 @@ pub(crate) enum AssistantsCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ProjectsCommand {
-    /// The projects that you are in (the default)
-    List,
-    /// Make one; you are its first admin
-    Create {
-        /// Its name: small letters, digits and dashes
-        project: ProjectName,
-        #[command(flatten)]
-        settings: ProjectSettingsArgs,
-    },
-    /// Everything about one
-    Show {
-        /// Its name
-        project: ProjectName,
-    },
-    /// Change what it is for, or what its sessions begin with
-    Change {
-        /// Its name
-        project: ProjectName,
-        #[command(flatten)]
-        settings: ProjectSettingsArgs,
-        /// Back to the server's default agent
-        #[arg(long, conflicts_with = "default_agent")]
-        no_default_agent: bool,
-        /// Any push branch may be named again
-        #[arg(long, conflicts_with = "push_pattern")]
-        no_push_pattern: bool,
-    },
-    /// Delete one; says what it holds and refuses, unless all of it may go
-    Delete {
-        /// Its name
-        project: ProjectName,
-        /// Also its sessions that are over, and every integration in it
-        #[arg(long)]
-        everything: bool,
-    },
-    /// Who is in one, and as what
-    Members {
-        #[command(subcommand)]
-        command: MembersCommand,
-    },
-    /// The repositories of one
-    Repositories {
-        #[command(subcommand)]
-        command: RepositoriesCommand,
-    },
-}
-
-/// What a project can be given.
-#[derive(Debug, Args)]
-pub(crate) struct ProjectSettingsArgs {
-    /// What it is for
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) description: Option<Description>,
-    /// The command of sessions that name none
-    #[arg(long, value_name = "CMD")]
-    pub(crate) default_agent: Option<String>,
-    /// How push branches are named: agents/{session}, {user}/{date}-{session}
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) push_pattern: Option<PushPattern>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum MembersCommand {
-    /// Who is in it
-    List {
-        /// The project
-        project: ProjectName,
-    },
-    /// Give somebody a role, or another one
-    Set {
-        /// The project
-        project: ProjectName,
-        #[command(flatten)]
-        member: MemberArgs,
-        /// viewer, member or admin
-        #[arg(long)]
-        role: Role,
-    },
-    /// Take somebody out; what they have running in it is stopped
-    Remove {
-        /// The project
-        project: ProjectName,
-        #[command(flatten)]
-        member: MemberArgs,
-    },
-}
-
-/// How somebody in a project is named: in one of three ways.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct MemberArgs {
-    /// Whoever has this verified e-mail address
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) email: Option<String>,
-    /// Everybody in this group of the identity provider
-    #[arg(long, value_name = "NAME")]
-    pub(crate) group: Option<String>,
-    /// The person with this id
-    #[arg(long, value_name = "ID")]
-    pub(crate) person: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RepositoriesCommand {
-    /// Those that it has
-    List {
-        /// The project
-        project: ProjectName,
-    },
-    /// Add one, once its provider has shown it to your integration
-    Add(RepositoryArgs),
-    /// Ask its provider anew
-    Check(RepositoryArgs),
-    /// Take one off its list
-    Remove {
-        /// The project
-        project: ProjectName,
-        /// The repository
-        #[arg(value_name = "URL")]
-        repository: RepoUrl,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RepositoryArgs {
-    /// The project
-    pub(crate) project: ProjectName,
-    /// The repository
-    #[arg(value_name = "URL")]
-    pub(crate) repository: RepoUrl,
-    /// The integration to ask with; found by the repository's host if none
-    #[arg(long, value_name = "ID|ALIAS")]
-    pub(crate) integration: Option<IntegrationRef>,
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum PeopleCommand {
     /// The people who have signed in (the default)
     List,
@@ -650,67 +520,6 @@ pub(crate) enum CredentialOperation {
     Store,
     /// Nothing: a credential ends with `integrations disconnect`.
     Erase,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuditCommand {
-    /// What happened, newest first (the default)
-    List {
-        #[command(flatten)]
-        filter: AuditFilterArgs,
-        /// How many entries at most
-        #[arg(long, default_value_t = 50, value_name = "N")]
-        limit: usize,
-    },
-    /// All of it, oldest first, as JSON lines with their hashes; `verify --file` checks them
-    Export {
-        #[command(flatten)]
-        filter: AuditFilterArgs,
-    },
-    /// Look at every entry: whether it is as it was written, and none is missing
-    Verify {
-        /// Of an exported file instead of the store
-        #[arg(long, value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// The file was exported with a filter, so entries are missing between those that are there
-        #[arg(long, requires = "file")]
-        selection: bool,
-        /// A mark that an earlier look printed; it must still be on the chain
-        #[arg(long, value_name = "SEQ:HASH")]
-        mark: Option<AuditMark>,
-    },
-}
-
-/// Which entries of the audit trail.
-#[derive(Debug, Default, Args)]
-pub(crate) struct AuditFilterArgs {
-    /// Only what you did, or Valetkey for you
-    #[arg(long)]
-    pub(crate) mine: bool,
-    /// Only what this person did; `system` for what Valetkey did by itself
-    #[arg(long, value_name = "ID")]
-    pub(crate) actor: Option<String>,
-    /// Only actions that begin like this: credential.use, session.
-    #[arg(long, value_name = "WORD")]
-    pub(crate) action: Option<String>,
-    /// Only in this project
-    #[arg(long)]
-    pub(crate) project: Option<ProjectName>,
-    /// Only by or in this session
-    #[arg(long)]
-    pub(crate) session: Option<SessionId>,
-    /// Only to the thing with this id
-    #[arg(long, value_name = "ID")]
-    pub(crate) object: Option<String>,
-    /// Only what was allowed, refused, or failed
-    #[arg(long, value_name = "allowed|refused|failed")]
-    pub(crate) outcome: Option<AuditOutcome>,
-    /// Not before this moment: 2026-01-31T08:00:00Z
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<Timestamp>,
-    /// Before this moment
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<Timestamp>,
 }
 
 #[derive(Debug, Subcommand)]
