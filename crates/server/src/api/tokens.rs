@@ -158,10 +158,16 @@ pub(crate) async fn make(app: &App, caller: &Caller, new: NewToken) -> Answer<Cr
 }
 
 async fn delete(State(app): State<App>, caller: Caller, Id(id): Id<TokenId>) -> Answer<StatusCode> {
+    end(&app, &caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends an API token of the caller.
+pub(crate) async fn end(app: &App, caller: &Caller, id: &TokenId) -> Answer<()> {
     let own = app.store.tokens(&caller.actor.user).await?;
-    if own.iter().any(|token| token.id == id) && app.store.delete_token(&id).await? {
+    if own.iter().any(|token| token.id == *id) && app.store.delete_token(id).await? {
         app.ended_credentials.send_replace(());
-        return Ok(StatusCode::NO_CONTENT);
+        return Ok(());
     }
     Err(Failure::new(ProblemCode::NotFound, "You have no token with this id."))
 }

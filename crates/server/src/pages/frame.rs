@@ -119,6 +119,7 @@ fn sentence(did: &str) -> Option<&'static str> {
         "webhook-refused" => "The test was sent, but the receiver did not take it. The first entry below says why.",
         "webhook-deleted" => "Deleted, with its signing secret and its log.",
         "redelivering" => "It is sent again now, with the same id. What comes of it is shown below.",
+        "token-ended" => "Ended. Whatever used the token is refused from now on.",
         "signed-out" => "You are signed out.",
         "signed-out-everywhere" => "You are signed out in every browser.",
         "person-disabled" => "Disabled. Their browser sessions have ended, and their tokens count for nothing.",

@@ -27,6 +27,7 @@ mod session_credentials;
 mod session_pages;
 mod sessions;
 mod sign_in;
+mod team;
 mod tokens;
 mod trusted_proxy;
 mod webhooks;

@@ -491,6 +491,12 @@ pub(crate) enum TokensCommand {
         /// How long it is good: 12h, 90d; until revoked if not given
         #[arg(long, value_parser = duration, value_name = "TIME")]
         expires: Option<Duration>,
+        /// Only for this project
+        #[arg(long)]
+        project: Option<ProjectName>,
+        /// Only for reading
+        #[arg(long)]
+        read_only: bool,
     },
     /// End one at once
     Revoke {

@@ -3,7 +3,7 @@ use std::{io, time::Duration};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use valetkey_model::{Problem, ProblemCode, TokenId};
+use valetkey_model::{Problem, ProblemCode, ProjectName, TokenId};
 
 use super::{typed, typed_all, with_client};
 use crate::{
@@ -21,6 +21,8 @@ const BASE: &str = "/api/v1/tokens";
 struct TokenView {
     id: TokenId,
     name: String,
+    project: Option<ProjectName>,
+    access: String,
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
@@ -30,7 +32,10 @@ struct TokenView {
 pub(crate) async fn tokens(context: &Context, command: Option<TokensCommand>) -> Result<(), Problem> {
     with_client(context, async |client| match command.unwrap_or(TokensCommand::List) {
         TokensCommand::List => list(context, client).await,
-        TokensCommand::Create { name, expires } => create(context, client, &name, expires).await,
+        TokensCommand::Create { name, expires, project, read_only } => {
+            let access = if read_only { "read" } else { "write" };
+            create(context, client, expires, json!({ "name": name, "project": project, "access": access })).await
+        }
         TokensCommand::Revoke { token } => {
             client.delete(&format!("{BASE}/{token}")).await?;
             output::print(context.format, &json!({ "id": token }), || {
@@ -47,13 +52,14 @@ async fn list(context: &Context, client: &Client) -> Result<(), Problem> {
     let now = wiring::now();
     output::print(context.format, &json!({ "items": all }), || {
         let mut table = Table::new(
-            &["NAME", "MADE", "EXPIRES", "LAST USED", "ID"],
+            &["NAME", "FOR", "MADE", "EXPIRES", "LAST USED", "ID"],
             "There is no API token. Make one with `valetkey tokens create --name ci`.",
         );
         for view in &views {
             let never = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| output::when(at, now));
             table.row(&[
                 view.name.clone(),
+                format!("{}, {}", view.project.as_ref().map_or("all projects", ProjectName::as_str), view.access),
                 output::when(view.created_at, now),
                 never(view.expires_at),
                 never(view.last_used_at),
@@ -65,8 +71,7 @@ async fn list(context: &Context, client: &Client) -> Result<(), Problem> {
 }
 
 /// The value alone goes to standard output, so that it can be piped; what belongs to it to standard error.
-async fn create(context: &Context, client: &Client, name: &str, expires: Option<Duration>) -> Result<(), Problem> {
-    let mut body = json!({ "name": name });
+async fn create(context: &Context, client: &Client, expires: Option<Duration>, mut body: Value) -> Result<(), Problem> {
     if let Some(after) = expires {
         let end = wiring::now()
             .checked_add(after)

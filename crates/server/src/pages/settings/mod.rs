@@ -1,4 +1,4 @@
-//! Everybody's own profile, and what an administrator sets up: people, and the applications that stand for Valetkey when
+//! Everybody's own profile and API tokens, and what an administrator sets up: people, and the applications that stand for Valetkey when
 //! they consent at a provider.
 
 mod github;
@@ -8,6 +8,7 @@ mod places;
 mod profile;
 mod register;
 mod remove;
+mod tokens;
 
 use axum::response::Redirect;
 use serde::Deserialize;
@@ -22,6 +23,11 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::get("/settings", async || Redirect::to("/settings/profile")).page(),
         Row::get("/settings/profile", profile::show).page(),
         Row::post("/settings/profile/sign-out-everywhere", profile::sign_out_everywhere).page(),
+        Row::get("/settings/tokens", tokens::show).page(),
+        Row::post("/settings/tokens", tokens::make).page(),
+        Row::get("/settings/tokens/new", tokens::show_new).page(),
+        Row::get("/settings/tokens/{id}/end", tokens::show_end).owner().page(),
+        Row::post("/settings/tokens/{id}/end", tokens::end).owner().page(),
         Row::get("/settings/people", people::show).administrator().page(),
         Row::get("/settings/people/{id}", people::show_one).administrator().page(),
         Row::post("/settings/people/{id}", people::change).administrator().page(),
@@ -77,6 +83,7 @@ fn frame(app: &App, caller: &Caller, title: impl Into<String>) -> Frame {
 pub(super) fn samples() -> Vec<(&'static str, String)> {
     [
         profile::tests::samples(),
+        tokens::tests::samples(),
         people::tests::samples(),
         list::tests::samples(),
         register::tests::samples(),
