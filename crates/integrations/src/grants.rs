@@ -193,6 +193,7 @@ impl Integrations {
         let Some(integration) = integration.filter(|i| i.instance_url == *repo.instance()) else {
             return Err(refused(repo, "The integration of this repository was disconnected."));
         };
+        self.require_still(&grant.session, &integration).await?;
         let credential = match integration.auth_method {
             AuthMethod::App => self.installation_token(&integration, &together(grant, &repository)).await?,
             _ => self.usable(&integration).await?.0,
@@ -204,6 +205,15 @@ impl Integrations {
         let kind = integration.provider;
         let (auth, session) = (git_auth(kind, &credential)?, grant.session.clone());
         Ok((integration, Authorized { credential, auth, provider: kind, repository, session }))
+    }
+
+    /// Refuses a session whose owner may use the integration no more: a role that was taken away, a person who was disabled.
+    async fn require_still(&self, session: &SessionId, integration: &Integration) -> Result<(), Problem> {
+        let gone =
+            || Problem::new(ProblemCode::Forbidden, "Whoever started this session may not use its integration now.");
+        let (owner, project) = self.store.session_of(session).await?.ok_or_else(gone)?;
+        let owner = self.store.actor(&owner).await?.ok_or_else(gone)?;
+        if owner.uses(integration, &project) { Ok(()) } else { Err(gone()) }
     }
 
     /// The credentials of a grant, for the session's environment and its redaction. Each is recorded before it is given.
@@ -223,6 +233,7 @@ impl Integrations {
 
     /// The token of one integration of a grant; none where it would be good for nothing.
     async fn session_token(&self, grant: &Grant, granted: &Integration) -> Result<Option<SessionToken>, Problem> {
+        self.require_still(&grant.session, granted).await?;
         let Current { integration, credential } = self.fresh(granted).await?;
         let first = grant.repositories.iter().find(|repository| repository.integration == integration.id);
         let credential = match (integration.auth_method, first) {

@@ -139,3 +139,17 @@ async fn a_refused_use_is_recorded_once_without_what_was_asked_for() {
     assert_eq!((&unknown.event.actor, unknown.event.session.as_ref()), (&AuditActor::Anonymous, None));
     assert!(!serde_json::to_string(&uses).unwrap().contains("Canary"));
 }
+
+#[tokio::test]
+async fn a_session_whose_owner_may_no_more_gets_nothing_and_that_is_recorded() {
+    let it = Lent::new().await;
+    let (given, me) = (it.ask_in_every_way().await, Actor::admin().user);
+    assert_eq!(given, 5);
+    it.bed.store.set_disabled(&me, true).await.unwrap();
+    assert!(!it.bed.integrations.still_authorized(it.lease.as_path_segment(), &it.forge.url()).await);
+    assert_eq!(it.ask_in_every_way().await, 1, "their own git is not asked for by a session");
+    let refused = it.uses().await.into_iter().filter(|entry| entry.event.outcome == AuditOutcome::Refused);
+    assert!(refused.count() >= 1, "the same again is counted, not written");
+    it.bed.store.set_disabled(&me, false).await.unwrap();
+    assert_eq!(it.ask_in_every_way().await, 5);
+}

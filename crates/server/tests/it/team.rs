@@ -63,7 +63,7 @@ async fn a_team_shares_an_integration_and_each_overrides_it_with_their_own() {
         assert_eq!((&done["phase"], &done["repositories"][0]["integration"]), (&json!("Completed"), &shared["id"]));
         assert_eq!(
             reason(&done),
-            "'Shop bot' is the only Project integration for ".to_owned() + &forge.twin.url() + "."
+            "'Shop bot' is the only Project integration for ".to_owned() + forge.twin.url() + "."
         );
     }
 
