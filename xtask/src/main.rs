@@ -9,6 +9,7 @@ mod peers;
 mod postgres;
 mod prism;
 mod running;
+mod schemathesis;
 mod webhooks;
 
 use std::{
@@ -29,7 +30,8 @@ cargo xtask COMMAND
   bench           the table of ratios in docs/benchmarks.md, measured anew
   peers           our twins against clients and servers that others wrote: the vendors' and the community's clients, a
                   certified authorization server and OpenID provider, GitHub's own description of its API, a receiver of
-                  webhooks, a real Gitea, which is built once, where Go is installed
+                  webhooks, requests made up from our API's description, a real Gitea, which is built once, where Go is
+                  installed
   gitea           only the program against a real Gitea
   browser         only the web pages in a browser
   fuzz [SECONDS]  every fuzz target for so long (default 60); needs the nightly toolchain and cargo-fuzz

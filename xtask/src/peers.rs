@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{built, cargo, gitea, root, run as run_command, scratch, succeeds};
+use crate::{built, cargo, gitea, root, run as run_command, schemathesis, scratch, succeeds};
 
 /// Which example serves which provider, and the script that tries it.
 const PEERS: &[(&str, &str, &str)] = &[
@@ -25,7 +25,7 @@ const PEERS: &[(&str, &str, &str)] = &[
 ];
 
 /// Proves the twins by clients that others wrote: whatever these make of them, ours may rely on.
-/// Then the program by a forge that others wrote.
+/// Then the program by what others make of its own description, and by a forge that others wrote.
 pub(crate) fn run() -> Result<()> {
     if !succeeds("python3", ["-c", "import venv"]) {
         println!("skipped: peers (python3 with venv is not installed)");
@@ -44,6 +44,7 @@ pub(crate) fn run() -> Result<()> {
         twin.wait()?;
         outcome?;
     }
+    schemathesis::run(&python)?;
     gitea::run()
 }
 

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use axum::response::{IntoResponse, Response};
-use http::Method;
-use http::header;
+use http::{Method, StatusCode, header};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use valetkey_model::{ProblemCode, Role};
@@ -170,10 +169,7 @@ fn refusals(row: &Row, operation: &Operation) -> BTreeMap<u16, Vec<&'static str>
     if may_be_too_little || by_person && row.method != Method::GET {
         codes.push(ProblemCode::Forbidden);
     }
-    if matches!(
-        row.permission,
-        Permission::Project(_) | Permission::Integration(_) | Permission::Session(_) | Permission::Owner
-    ) {
+    if in_path(row.path).next().is_some() {
         codes.push(ProblemCode::NotFound);
     }
     codes.sort_unstable();
@@ -181,9 +177,22 @@ fn refusals(row: &Row, operation: &Operation) -> BTreeMap<u16, Vec<&'static str>
     if operation.body.is_some() || operation.parameters.is_some() {
         codes.push(ProblemCode::InvalidInput);
     }
+    if operation.body.is_some() {
+        codes.push(ProblemCode::TooLarge);
+    }
     let mut by_status = BTreeMap::<_, Vec<_>>::new();
     for code in codes {
         by_status.entry(code.http_status()).or_default().push(code.as_str());
+    }
+    // What the extractors and the router refuse under a status that is not the code's own.
+    let mut also = |status: StatusCode, code: ProblemCode| {
+        by_status.entry(status.as_u16()).or_default().push(code.as_str());
+    };
+    if operation.body.is_some() {
+        also(StatusCode::UNSUPPORTED_MEDIA_TYPE, ProblemCode::InvalidInput);
+    }
+    if !row.streams {
+        also(StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Internal);
     }
     by_status
 }

@@ -37,6 +37,19 @@ async fn the_api_document_names_every_route_once() {
 }
 
 #[tokio::test]
+async fn the_api_document_tells_what_any_such_route_refuses() {
+    let server = TestServer::start().await;
+    let document = server.anonymous().get("/api/openapi.json").await.ok();
+    for route in summaries().into_iter().filter(|route| route.operation.is_some()) {
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        let tells = |status: &str| operation["responses"].get(status).is_some();
+        let takes_a_body = operation.get("requestBody").is_some();
+        assert!(!takes_a_body || tells("400") && tells("413") && tells("415"), "{route:?}");
+        assert!(!route.path.contains('{') || tells("404"), "{route:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_reference_of_the_api_document_leads_somewhere() {
     let server = TestServer::start().await;
     let document = server.anonymous().get("/api/openapi.json").await.ok();
