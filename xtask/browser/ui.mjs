@@ -8,6 +8,7 @@
 // CHROMIUM      the browser; /usr/bin/chromium if not given
 
 import { mkdtempSync, mkdirSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -499,6 +500,62 @@ await step("home and the list show what happened", async () => {
   await pleasant();
 });
 
+await step("a secret is set, replaced and deleted, and never shown", async () => {
+  await page.getByRole("link", { name: "Secrets", exact: true }).click();
+  await page.getByText("No secrets yet").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "New secret" }).click();
+  await pleasant();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("NPM_TOKEN");
+  await dialog.getByLabel("Value").fill("npm_from-the-browser");
+  await dialog.getByLabel("What it is for").fill("Publishes packages");
+  await dialog.getByRole("button", { name: "Keep" }).click();
+  await page.getByText("Sessions that start from now on get it").waitFor();
+  await page.getByText("Publishes packages").waitFor();
+  check(!(await page.content()).includes("npm_from-the-browser"), "the value is in the page");
+  await pleasant();
+  await page.getByRole("link", { name: "Replace NPM_TOKEN" }).click();
+  await pleasant();
+  check((await dialog.getByLabel("What it is for").inputValue()) === "Publishes packages", "the description is lost");
+  check((await dialog.getByLabel("Value").inputValue()) === "", "the value came back");
+  await dialog.getByLabel("Value").fill("npm_another-from-the-browser");
+  await dialog.getByRole("button", { name: "Replace" }).click();
+  await page.getByText("Sessions that start from now on get it").waitFor();
+  await page.getByRole("link", { name: "Delete NPM_TOKEN" }).click();
+  await dialog.getByText("It is erased here").waitFor();
+  await pleasant();
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await page.getByText("No secrets yet").waitFor();
+  await pleasant();
+});
+
+await step("a short secret warns, and one in place of a provider's token says so", async () => {
+  const dialog = page.getByRole("dialog");
+  for (const [name, value] of [["GITLAB_TOKEN", "glpat-that-may-do-less"], ["PIN", "1234"]]) {
+    await page.getByRole("link", { name: "New secret" }).click();
+    await dialog.getByLabel("Name").fill(name);
+    await dialog.getByLabel("Value").fill(value);
+    await dialog.getByRole("button", { name: "Keep" }).click();
+    await page.getByRole("link", { name: `Replace ${name}` }).waitFor();
+  }
+  await page.getByText("PIN is too short to be hidden").waitFor();
+  await page.getByText("in place of the GitLab token").waitFor();
+  await pleasant();
+  await page.getByLabel("Search").fill("nothing like it");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByText("Nothing here matches").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "Show all" }).click();
+  for (const name of ["GITLAB_TOKEN", "PIN"]) {
+    await page.getByRole("link", { name: `Delete ${name}` }).click();
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await page.getByText("go without it").waitFor();
+  }
+  await page.getByText("No secrets yet").waitFor();
+  await pleasant();
+});
+
 await step("a project is made, and its name is looked at", async () => {
   await page.getByRole("link", { name: "Projects", exact: true }).click();
   await page.getByRole("link", { name: "New project" }).click();
@@ -554,7 +611,200 @@ await step("the example of a push pattern follows what is typed", async () => {
   await pleasant();
 });
 
+await step("an integration says what uses it", async () => {
+  await page.goto(`${base}/integrations`);
+  await card().getByRole("link", { name: "Used by" }).click();
+  await page.getByRole("dialog").getByText("in web-shop").waitFor();
+  await pleasant();
+  await page.getByRole("dialog").getByRole("link", { name: "Close" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await pleasant();
+});
+
+await step("a project has secrets of its own", async () => {
+  await page.goto(`${base}/projects/web-shop`);
+  await page.getByRole("navigation", { name: "Project" }).getByRole("link", { name: "Secrets" }).click();
+  await page.getByText("--project web-shop").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "New secret" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("DEPLOY_KEY");
+  await dialog.getByLabel("Value").fill("first line\nsecond line");
+  await dialog.getByRole("button", { name: "Keep" }).click();
+  await page.getByRole("link", { name: "Replace DEPLOY_KEY" }).waitFor();
+  await pleasant();
+});
+
+// Who is told of what happens in the project: it takes everything.
+const told = [];
+const receiver = createServer((request, answer) => {
+  told.push(request.headers["webhook-id"]);
+  request.resume().on("end", () => answer.writeHead(204).end());
+});
+await new Promise((done) => receiver.listen(0, "127.0.0.1", done));
+const hook = `http://127.0.0.1:${receiver.address().port}/told`;
+
+await step("a webhook is added, and its secret is shown once", async () => {
+  await page.goto(`${base}/projects/web-shop`);
+  await page.getByRole("link", { name: "Webhooks" }).click();
+  await page.getByText("No webhooks yet").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "Add webhook" }).click();
+  await pleasant();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("URL").fill("http://ci.example.com/told");
+  await dialog.getByRole("button", { name: "Add webhook" }).click();
+  await page.getByRole("alert").waitFor();
+  await pleasant();
+  await page.getByLabel("URL").fill(hook);
+  await page.getByLabel("What it is for").fill("Tells the chat");
+  await page.getByRole("button", { name: "Add webhook" }).click();
+  await heading("Webhook added").waitFor();
+  const secret = await page.getByLabel("Signing secret").textContent();
+  check(secret.length > 20, `the secret is ${secret.length} characters long`);
+  await pleasant();
+  await page.getByRole("link", { name: "Done" }).click();
+  await page.getByText("Nothing was sent yet").waitFor();
+  check(!(await page.content()).includes(secret), "the secret is shown again");
+  await pleasant();
+});
+
+await step("a test is sent to the webhook, and the log says what came of it", async () => {
+  await page.getByRole("button", { name: "Send a test" }).click();
+  await page.getByText("The test was sent, and the receiver took it").waitFor();
+  check(told.length === 1, `the receiver was told ${told.length} times`);
+  await page.getByText("status 204").waitFor();
+  await page.getByText("What it says").click();
+  await page.getByText(told[0], { exact: true }).waitFor();
+  await pleasant();
+  await page.getByRole("button", { name: /^Send again/ }).click();
+  await page.getByText("It is sent again now").waitFor();
+  await pleasant();
+});
+
+await step("a webhook is edited, disabled and deleted", async () => {
+  await page.getByRole("link", { name: "Edit" }).click();
+  const dialog = page.getByRole("dialog");
+  await pleasant();
+  await dialog.getByLabel("What it is for").fill("Tells the chat, renamed");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await heading("Tells the chat, renamed").waitFor();
+  await page.getByRole("link", { name: "Replace secret" }).click();
+  await pleasant();
+  await dialog.getByRole("link", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByText("Nothing is sent to it").waitFor();
+  await pleasant();
+  await page.getByRole("main").getByRole("link", { name: "Webhooks" }).click();
+  await page.getByRole("link", { name: "Tells the chat, renamed" }).waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "Tells the chat, renamed" }).click();
+  await page.getByRole("link", { name: "Delete" }).click();
+  await pleasant();
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await page.getByText("No webhooks yet").waitFor();
+  await pleasant();
+});
+
+receiver.close();
+
+await step("an API token is for one project and for reading, is shown once and ends", async () => {
+  await page.getByRole("link", { name: "Settings", exact: true }).click();
+  await page.getByRole("link", { name: "API tokens" }).click();
+  await heading("API tokens").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "New token" }).click();
+  await pleasant();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("What it is for").fill("Dashboard");
+  await dialog.getByLabel("Where").selectOption("Only in web-shop");
+  await dialog.getByLabel("What", { exact: true }).selectOption("Only read");
+  await dialog.getByLabel("Days until it ends").fill("30");
+  await dialog.getByRole("button", { name: "Make token" }).click();
+  const token = await page.getByLabel("API token", { exact: true }).textContent();
+  await pleasant();
+  const ask = async (method, path) => (await fetch(`${base}/api/v1${path}`, { method, headers: { authorization: `Bearer ${token}` } })).status;
+  check((await ask("GET", "/projects/web-shop")) === 200, "it can't read");
+  check((await ask("DELETE", "/projects/web-shop")) === 403, "it can do more than read");
+  check([403, 404].includes(await ask("GET", "/projects/default")), "it reads another project");
+  await page.getByRole("link", { name: "Done" }).click();
+  const row = page.getByRole("listitem").filter({ hasText: "Dashboard" });
+  await row.getByText("in web-shop").waitFor();
+  await row.getByText("reads only").waitFor();
+  check(!(await page.content()).includes(token), "the token is shown again");
+  await pleasant();
+  await page.getByRole("link", { name: "End Dashboard" }).click();
+  await pleasant();
+  await dialog.getByRole("button", { name: "End token" }).click();
+  await page.getByText("Whatever used the token is refused").waitFor();
+  check((await row.count()) === 0, "it is still there");
+  check((await ask("GET", "/projects/web-shop")) === 401, "it is still good");
+  await pleasant();
+});
+
+await step("the profile says who one is, and which browsers are signed in", async () => {
+  await page.getByRole("link", { name: "Profile" }).click();
+  await heading("Profile").waitFor();
+  await page.getByText("this browser").waitFor();
+  await page.getByText("the built-in administrator").first().waitFor();
+  await pleasant();
+});
+
+await step("people are found, and one of them is looked at", async () => {
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("link", { name: "People" }).click();
+  await heading("People").waitFor();
+  await pleasant();
+  await page.getByLabel("Name or e-mail address").fill("nobody of this name");
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByText("Nobody is called so").waitFor();
+  await pleasant();
+  await page.getByLabel("Name or e-mail address").fill("");
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByRole("main").getByRole("listitem").getByRole("link").first().click();
+  await page.getByRole("dialog").getByText("who signs in by a one-time link").waitFor();
+  await pleasant();
+});
+
+await step("the audit trail is narrowed, verified and offered as a file", async () => {
+  await page.goto(`${base}/audit`);
+  await page.getByText("token.revoke").first().waitFor();
+  await pleasant();
+  await page.getByText("Filter", { exact: true }).first().click();
+  await page.getByLabel("Project").selectOption("web-shop");
+  await page.getByLabel("Action begins with").fill("POST /projects/{project}/secrets");
+  await pleasant();
+  await page.getByRole("button", { name: "Filter" }).click();
+  const actions = await page.getByRole("main").getByRole("strong").allTextContents();
+  check(actions.join() === "POST /projects/{project}/secrets/set", `listed are ${actions}`);
+  await pleasant();
+  const file = await page.getByRole("link", { name: "Export" }).getAttribute("href");
+  const lines = (await (await context.request.get(new URL(file, base).href)).text()).trim().split("\n");
+  check(lines.length === 1 && lines[0].includes("/secrets/set"), `the file has ${lines.length} lines`);
+  await page.getByLabel("Action begins with").fill("nothing.like.it");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByText("Nothing of this kind was recorded").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "Verify" }).click();
+  await page.getByText(/^All \d+ entries/).waitFor();
+  await pleasant();
+});
+
+await step("the navigation fits every width", async () => {
+  for (const path of ["/integrations", "/settings/tokens", "/projects/web-shop"]) {
+    await page.goto(base + path);
+    for (let width = 320; width <= 1400; width += 20) {
+      await page.setViewportSize({ width, height: 800 });
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      check(over <= 0, `${path} is ${over} px too wide at ${width} px`);
+      const hidden = await page.getByRole("navigation").evaluateAll((navs) => navs.filter((nav) => nav.scrollWidth > nav.clientWidth).map((nav) => nav.ariaLabel));
+      check(hidden.length === 0, `at ${width} px a part of ${hidden} on ${path} is out of sight`);
+    }
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+});
+
 await step("a project is deleted once its name is typed", async () => {
+  await page.goto(`${base}/projects/web-shop/settings`);
   await page.getByRole("link", { name: "Delete…" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText("1 repository entry").waitFor();
@@ -662,7 +912,7 @@ await step("a session starts from the assistant", async () => {
   await page.getByLabel("URL", { exact: true }).fill(twin.cloneUrl);
   await page.getByRole("button", { name: "Start session" }).click();
   await page.getByText("told: Leave a note.", { exact: true }).waitFor();
-  await page.getByText("is pinned by the assistant").first().waitFor();
+  await page.getByText("is pinned by the assistant").first().waitFor({ state: "attached" });
   await page.getByText("Nothing changed").first().waitFor();
 });
 
@@ -692,6 +942,40 @@ await step("deleting an assistant asks first", async () => {
   await page.getByText("No assistants yet").waitFor();
   await pleasant();
 });
+
+if (twin.otherTokens) {
+  await step("an account is shared with a project, and its integrations are found", async () => {
+    await page.goto(`${base}/integrations?tab=project`);
+    await page.getByText("Your projects have no integrations yet").waitFor();
+    await pleasant();
+    await page.getByRole("navigation", { name: "Whose integrations" }).getByRole("link", { name: "User" }).click();
+    await page.getByRole("article").filter({ hasText: "For the assistant" }).getByRole("link", { name: "Share with a project" }).click();
+    const dialog = page.getByRole("dialog");
+    check((await dialog.getByLabel("Instance URL").inputValue()) === twin.url, "the instance is lost");
+    const level = await dialog.getByLabel("Who may use it").inputValue();
+    check(level === "project:default", `it would be for ${level}`);
+    await pleasant();
+    await dialog.getByLabel("Access token", { exact: true }).fill(twin.otherTokens.another);
+    await dialog.getByLabel("Alias").fill("For the team");
+    await dialog.getByRole("button", { name: "Connect" }).click();
+    await page.getByText("The provider accepted").waitFor();
+    await page.goto(`${base}/integrations?tab=project`);
+    const team = page.getByRole("article").filter({ hasText: "For the team" });
+    await team.getByText("everybody in default").waitFor();
+    await pleasant();
+    await page.getByLabel("Type").selectOption("Jira");
+    await page.getByRole("button", { name: "Filter" }).click();
+    await page.getByText("Nothing here matches").waitFor();
+    await pleasant();
+    await page.getByRole("link", { name: "Show all" }).click();
+    await page.getByLabel("Search").fill("the team");
+    await page.getByLabel("Project").selectOption("default");
+    await page.getByLabel("Status").selectOption("Connected");
+    await page.getByRole("button", { name: "Filter" }).click();
+    await team.waitFor();
+    await pleasant();
+  });
+}
 
 await step("disconnecting asks first, and then it is gone", async () => {
   await page.goto(`${base}/integrations`);

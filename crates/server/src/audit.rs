@@ -88,8 +88,8 @@ fn named(route: &str) -> Option<(AuditAction, When)> {
         | "POST /integrations/{id}/disconnect" => (AuditAction::IntegrationDisconnect, When::Problems),
         "createSession" | "POST /sessions" => (AuditAction::SessionCreate, When::Problems),
         "stopSession" | "POST /sessions/{id}/stop" => (AuditAction::SessionStop, When::Always),
-        "createToken" => (AuditAction::TokenCreate, When::Always),
-        "deleteToken" => (AuditAction::TokenRevoke, When::Always),
+        "createToken" | "POST /settings/tokens" => (AuditAction::TokenCreate, When::Always),
+        "deleteToken" | "POST /settings/tokens/{id}/end" => (AuditAction::TokenRevoke, When::Always),
         "exportAudit" | "GET /audit/export" => (AuditAction::AuditExport, When::Always),
         _ => return None,
     })
