@@ -36,7 +36,7 @@ use crate::{
     run::Run,
     slots::Toolbox,
     spec::Defaults,
-    stop::{Stop, Why, final_phase},
+    stop::{Stop, Why, final_phase, no_member},
 };
 
 /// What an engine needs to know of the world.
@@ -419,6 +419,10 @@ async fn finish(run: &mut Run, result: Result<(), Problem>) -> Result<(), Proble
             Phase::Completed
         }
         Err(mut problem) => {
+            // A session that is about to be stopped for that may first be refused what it asks for.
+            if final_phase(&problem) == Phase::Failed && !parts.is_started_by_member(&run.session).await? {
+                problem = no_member();
+            }
             problem.detail = run.redactor.redact(&problem.detail).into_owned();
             if let Some(workspace) = &run.session.workspace {
                 run.log(format!("The workspace is kept in {workspace}")).await?;

@@ -33,13 +33,18 @@ impl Stop {
             Some(Why::Shutdown) => {
                 Problem::new(ProblemCode::Stopped, "The session was stopped because Valetkey shut down.")
             }
-            Some(Why::NoMember) => Problem::new(
-                ProblemCode::Stopped,
-                "The session was stopped because the person who started it is not a member of the project any more.",
-            ),
+            Some(Why::NoMember) => no_member(),
             Some(Why::Asked) | None => Problem::new(ProblemCode::Stopped, "The session was stopped."),
         }
     }
+}
+
+/// How a session ends whose owner is not a member of its project any more.
+pub(crate) fn no_member() -> Problem {
+    Problem::new(
+        ProblemCode::Stopped,
+        "The session was stopped because the person who started it is not a member of the project any more.",
+    )
 }
 
 /// The end of a session that failed with `problem`.
