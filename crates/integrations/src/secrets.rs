@@ -56,6 +56,8 @@ impl SavedSecret {
 /// A secret as a session is given it.
 #[derive(Debug)]
 pub struct SessionSecret {
+    /// Which.
+    pub id: SecretId,
     /// The variable.
     pub name: SecretName,
     /// Whose it is.
@@ -228,6 +230,16 @@ impl Integrations {
             .map(SessionSecrets)
     }
 
+    /// The same, for a session that begins: each is recorded before it is given.
+    ///
+    /// # Errors
+    /// As [`secrets_for_session`](Self::secrets_for_session); when what is given can't be recorded.
+    pub async fn give_secrets(&self, to: &Session) -> Result<SessionSecrets, Problem> {
+        let given = self.secrets_for_session(&to.owner, &to.project).await?;
+        self.record_secrets(&to.id, given.iter().map(|secret| &secret.id)).await?;
+        Ok(given)
+    }
+
     /// What the agent of a session gets now in place of an integration's token.
     pub(crate) async fn standing_in(
         &self,
@@ -272,7 +284,7 @@ impl Integrations {
             let detail = format!("The secret {name} ({whose}) can't be given to the session: {error}.");
             Problem { detail, ..seal_problem(&error) }
         })?;
-        Ok(SessionSecret { name, owner, value })
+        Ok(SessionSecret { id, name, owner, value })
     }
 
     /// Whoever administers the instance has a role in every project, also in one that there is not.

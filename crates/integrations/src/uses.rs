@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 
+use futures_util::future::try_join_all;
 use valetkey_model::{
     Actor, AuditAction, AuditActor, AuditEvent, Integration, OwnerScope, Problem, ProblemCode, ProjectName, RepoUrl,
-    SessionId,
+    SecretId, SessionId,
 };
 
 use crate::{Authorized, GitAccess, Integrations};
@@ -37,6 +38,17 @@ impl Integrations {
     ) -> Result<(), Problem> {
         let event = AuditEvent { from, ..self.session_event(to).await? };
         self.trail.record(used(event.with("given", given), of)).await
+    }
+
+    /// Secrets are about to be put into a session's environment: by their ids, as names of a person's own are theirs.
+    pub(crate) async fn record_secrets(
+        &self,
+        to: &SessionId,
+        secrets: impl Iterator<Item = &SecretId>,
+    ) -> Result<(), Problem> {
+        let event = self.session_event(to).await?.with("given", "environment");
+        // At once: entries that come together wait for the disk together.
+        try_join_all(secrets.map(|id| self.trail.record(event.clone().to("secret", id)))).await.map(drop)
     }
 
     /// A credential is about to be given to a person's own git.

@@ -62,7 +62,7 @@ pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<R
     alive?;
     let targets = targets?;
     let others = usable(run, others).await?;
-    let secrets = run.parts.integrations.secrets_for_session(&run.session.owner, &run.session.project).await?;
+    let secrets = run.parts.integrations.give_secrets(&run.session).await?;
 
     let integrations = targets.iter().map(|target| &target.integration).chain(&others);
     let overridden = integrations.clone().filter(|it| secrets.standing_in_for(it).is_some());

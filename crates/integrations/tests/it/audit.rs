@@ -2,12 +2,12 @@
 
 use jiff::SignedDuration;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
-use valetkey_integrations::{GitAccess, Lease, Wanted};
+use valetkey_integrations::{GitAccess, Lease, NewSecret, Wanted};
 use valetkey_model::{
     Actor, AuditActor, AuditEntry, AuditOutcome, Clock as _, EngineId, Grant, GrantedRepository, Integration,
-    ProblemCode, ProjectName, ProviderKind, PushPolicy, RepositorySpec, Session, SessionId, SessionSpec,
+    ProblemCode, ProjectName, ProviderKind, PushPolicy, RepositorySpec, SecretOwner, Session, SessionId, SessionSpec,
 };
-use valetkey_seal::SystemEntropy;
+use valetkey_seal::{Secret, SystemEntropy};
 use valetkey_store::AuditFilter;
 use valetkey_testbed::{ForgeBed, Testbed};
 
@@ -152,4 +152,24 @@ async fn a_session_whose_owner_may_no_more_gets_nothing_and_that_is_recorded() {
     assert!(refused.count() >= 1, "the same again is counted, not written");
     it.bed.store.set_disabled(&me, false).await.unwrap();
     assert_eq!(it.ask_in_every_way().await, 5);
+}
+
+#[tokio::test]
+async fn a_secret_that_a_session_is_given_is_recorded_by_its_id_before() {
+    let it = Lent::new().await;
+    let (integrations, me) = (&it.bed.integrations, Actor::admin());
+    let new = NewSecret { name: "NPM_TOKEN".parse().unwrap(), value: Secret::from("npm-canary"), description: None };
+    integrations.set_secret(&me, &SecretOwner::Person(me.user.clone()), new).await.unwrap();
+    let session = it.bed.store.session(&it.session).await.unwrap().unwrap();
+    let given = integrations.give_secrets(&session).await.unwrap();
+    let ids: Vec<_> = given.iter().map(|secret| secret.id.to_string()).collect();
+    let [entry] = it.uses().await.try_into().unwrap();
+    let object = entry.event.object.as_ref().unwrap();
+    assert_eq!((object.kind.as_str(), vec![object.id.clone()]), ("secret", ids));
+    assert_eq!((entry.event.session.as_ref(), &*entry.event.detail["given"]), (Some(&it.session), "environment"));
+    let said = serde_json::to_string(&entry).unwrap();
+    assert!(!said.contains("npm-canary") && !said.contains("NPM_TOKEN"), "{said}");
+
+    it.sql("DROP TABLE audit").await;
+    assert!(integrations.give_secrets(&session).await.is_err(), "what can't be recorded is not given");
 }
