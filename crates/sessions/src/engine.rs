@@ -19,7 +19,8 @@ use valetkey_git::Git;
 use valetkey_integrations::Integrations;
 use valetkey_model::{
     Actor, AssistantRef, AuditAction, AuditActor, AuditEvent, AuditOutcome, Clock, EngineId, Entropy, EventBody, Phase,
-    Problem, ProblemCode, Project, ProjectName, PushPlaceholders, RepositoryChanges, Role, Session, SessionId, Tools,
+    Problem, ProblemCode, Project, ProjectName, PushPlaceholders, RepositoryChanges, RepositorySpec, Role, Session,
+    SessionId, SessionSpec, Tools,
 };
 use valetkey_providers::Http;
 use valetkey_redact::Redactor;
@@ -190,6 +191,7 @@ impl Engine {
         let of = PushPlaceholders { session: &id, user, at: now };
         let defaults = Defaults { agent: &parts.config.agent, project, settings: &known.settings, of };
         let spec = new.into_spec(&defaults, assistant)?;
+        self.require_a_choice(by, project, &spec).await?;
         let session = Session::new(id, project.clone(), by.user.clone(), spec, now);
         let event = parts.integrations.trail().event_by(by, AuditAction::SessionCreate).to("session", &session.id);
         let (project, id) = (Some(session.project.clone()), Some(session.id.clone()));
@@ -207,6 +209,21 @@ impl Engine {
         while running.tasks.try_join_next().is_some() {}
         running.tasks.spawn(take_turn(Arc::clone(parts), session.clone(), redactor, stop));
         Ok(session)
+    }
+
+    /// Refuses to start where several integrations would do. The refusal lists them, which is for who asks alone: what a
+    /// session fails with, all its project may read.
+    async fn require_a_choice(&self, by: &Actor, project: &ProjectName, spec: &SessionSpec) -> Result<(), Problem> {
+        let parts = &self.parts;
+        let toolbox = Toolbox::open(&parts.store, by, project, spec.tools().into_owned()).await?;
+        for RepositorySpec { url, integration, .. } in &spec.repositories {
+            match toolbox.serving(&parts.integrations, url, integration.as_ref()).await {
+                Err(problem) if problem.code == ProblemCode::IntegrationAmbiguous => return Err(problem),
+                // Anything else the session finds out by itself.
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     async fn may_start(&self, by: &Actor, project: &ProjectName) -> Result<Project, Problem> {

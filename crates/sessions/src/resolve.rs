@@ -46,7 +46,8 @@ async fn choose(
     index: usize,
     spec: &RepositorySpec,
 ) -> Result<Integration, Problem> {
-    let resolved = toolbox.serving(&run.parts.integrations, &spec.url, spec.integration.as_ref()).await?;
+    let resolved = toolbox.serving(&run.parts.integrations, &spec.url, spec.integration.as_ref()).await;
+    let resolved = resolved.map_err(|problem| for_all(problem, spec))?;
     let record = &mut run.session.repositories[index];
     record.provider = Some(resolved.integration.provider);
     record.integration = Some(resolved.integration.id.clone());
@@ -55,6 +56,16 @@ async fn choose(
     let line = format!("{}: {reason}", spec.url.path());
     run.log_at(resolved.integration.provider, line).await?;
     Ok(resolved.integration)
+}
+
+/// A refusal without the list of what is somebody's own: everybody in the project may read it.
+fn for_all(problem: Problem, spec: &RepositorySpec) -> Problem {
+    if problem.code != ProblemCode::IntegrationAmbiguous {
+        return problem;
+    }
+    let detail = format!("Several integrations would do for {}, and none is chosen or marked default.", spec.url);
+    Problem::new(problem.code, detail)
+        .remedy(format!("Whoever starts it sees them with `valetkey integrations resolve {}`.", spec.url))
 }
 
 async fn choose_others(

@@ -40,7 +40,12 @@ pub(crate) fn rows() -> Vec<Row> {
             .body::<NewSession>()
             .success(StatusCode::CREATED)
             .answers::<SessionView>()
-            .fails(&[ProblemCode::NotFound, ProblemCode::IntegrationMissing, ProblemCode::IntegrationUnusable]),
+            .fails(&[
+                ProblemCode::NotFound,
+                ProblemCode::IntegrationMissing,
+                ProblemCode::IntegrationAmbiguous,
+                ProblemCode::IntegrationUnusable,
+            ]),
         Row::get(ONE, show)
             .project(Role::Viewer)
             .operation(TAG, "getSession", "One session")

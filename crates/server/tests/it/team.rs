@@ -128,3 +128,18 @@ async fn a_team_shares_an_integration_and_each_overrides_it_with_their_own() {
     assert_eq!(ann.get("/api/v1/integrations").await.ok()["items"].as_array().unwrap().len(), 1, "their own");
     server.shut_down().await;
 }
+
+#[tokio::test]
+async fn what_would_all_do_is_listed_for_who_asks_and_for_nobody_else() {
+    let (server, forge) = (TestServer::start().await, ForgeBed::gitlab().await);
+    let admin = server.admin();
+    admin.post("/api/v1/integrations", own(&forge, &forge.token, "Client X")).await.created();
+    admin.post("/api/v1/integrations", own(&forge, &at_the_forge(&forge, "ann"), "Client Y")).await.created();
+    let sessions = "/api/v1/projects/default/sessions";
+    let body = json!({"task": "t", "repositories": [{"url": forge.url().to_string()}]});
+    let refusal = admin.post(sessions, body).await.refused(409, "integration_ambiguous");
+    let detail = refusal["detail"].as_str().unwrap();
+    assert!(detail.contains("'Client X'") && detail.contains("'Client Y'"), "{detail}");
+    assert_eq!(admin.get(sessions).await.ok()["items"], json!([]), "no session keeps it for others to read");
+    server.shut_down().await;
+}
