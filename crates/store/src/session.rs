@@ -110,11 +110,12 @@ impl Store {
     ) -> Result<Vec<Session>, StoreError> {
         let mut query = listing("id, project, owner, phase, details", by, filter, before);
         if let Some(text) = filter.words() {
-            query.push(" AND id IN (");
-            query.nest(listing("id", by, filter, before));
-            query.push(&format!(" ORDER BY id DESC LIMIT {}) AND words LIKE", SessionFilter::SEARCHED));
+            // The words are looked at in the inner query: PostgreSQL may else search all that the outer one would find.
+            query.push(" AND id IN (SELECT id FROM (");
+            query.nest(listing("id, words", by, filter, before));
+            query.push(&format!(" ORDER BY id DESC LIMIT {}) AS newest WHERE words LIKE", SessionFilter::SEARCHED));
             query.value(like(text));
-            query.push(" ESCAPE '!'");
+            query.push(" ESCAPE '!')");
         }
         let limit = query.bind(i64::from(limit));
         query.push(&format!(" ORDER BY id DESC LIMIT {limit}"));
