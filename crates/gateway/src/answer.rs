@@ -34,44 +34,73 @@ pub(crate) fn problem(problem: &Problem) -> Response {
     refuse(status, &text)
 }
 
-/// What the upstream's refusal means, in words of ours and, where it gave any, its own.
-pub(crate) fn upstream_refusal(
-    status: StatusCode,
-    provider: ProviderKind,
-    repository: &RepoUrl,
-    service: Service,
-    retry_after_seconds: Option<u64>,
-    said: &str,
-) -> Response {
-    let push = service == Service::ReceivePack;
-    let (status, text) = match status {
-        s if s.is_redirection() => (
-            StatusCode::BAD_GATEWAY,
-            format!("{provider} says that {repository} has moved. Redirects are not followed; use its new address."),
-        ),
-        StatusCode::UNAUTHORIZED => (
-            StatusCode::FORBIDDEN,
-            format!(
-                "Authentication failed: {provider} no longer accepts the token for {}. Reconnect with `{}`.",
-                repository.instance(),
-                provider.connect_command(repository.instance())
+/// An upstream's refusal.
+pub(crate) struct Refusal<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) provider: ProviderKind,
+    pub(crate) repository: &'a RepoUrl,
+    pub(crate) retry_after_seconds: Option<u64>,
+}
+
+impl Refusal<'_> {
+    /// What it means for a request with a credential, in words of ours and, where it gave any, its own.
+    pub(crate) fn of_account(&self, service: Service, said: &str) -> Response {
+        let Self { provider, repository, .. } = self;
+        let (status, text) = match self.status {
+            StatusCode::UNAUTHORIZED => (
+                StatusCode::FORBIDDEN,
+                format!(
+                    "Authentication failed: {provider} no longer accepts the token for {}. Reconnect with `{}`.",
+                    repository.instance(),
+                    provider.connect_command(repository.instance())
+                ),
             ),
-        ),
-        StatusCode::FORBIDDEN if push => (StatusCode::FORBIDDEN, push_forbidden(provider)),
-        StatusCode::FORBIDDEN => {
-            (StatusCode::FORBIDDEN, format!("{provider} refused to let this account read {repository}."))
+            StatusCode::FORBIDDEN if service == Service::ReceivePack => {
+                (StatusCode::FORBIDDEN, push_forbidden(*provider))
+            }
+            StatusCode::FORBIDDEN => {
+                (StatusCode::FORBIDDEN, format!("{provider} refused to let this account read {repository}."))
+            }
+            StatusCode::NOT_FOUND => (
+                StatusCode::NOT_FOUND,
+                format!("{repository} does not exist at {provider}, or the connected account may not see it."),
+            ),
+            _ => self.in_any_case(),
+        };
+        refuse(status, &format!("{text}\n{said}"))
+    }
+
+    /// The same for a request as anybody's.
+    pub(crate) fn of_anybody(&self, said: &str) -> Response {
+        let (status, text) = match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => (
+                StatusCode::NOT_FOUND,
+                format!(
+                    "{} is not there, or not for everybody to read, and this session uses no integration for it.",
+                    self.repository
+                ),
+            ),
+            _ => self.in_any_case(),
+        };
+        refuse(status, &format!("{text}\n{said}"))
+    }
+
+    fn in_any_case(&self) -> (StatusCode, String) {
+        let Self { provider, repository, retry_after_seconds, .. } = self;
+        match self.status {
+            s if s.is_redirection() => (
+                StatusCode::BAD_GATEWAY,
+                format!(
+                    "{provider} says that {repository} has moved. Redirects are not followed; use its new address."
+                ),
+            ),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let limited = ProviderError::RateLimited { retry_after_seconds: *retry_after_seconds };
+                (StatusCode::TOO_MANY_REQUESTS, limited.into_problem(*provider, repository.instance()).detail)
+            }
+            other => (StatusCode::BAD_GATEWAY, format!("{provider} answered {} to git.", other.as_u16())),
         }
-        StatusCode::NOT_FOUND => (
-            StatusCode::NOT_FOUND,
-            format!("{repository} does not exist at {provider}, or the connected account may not see it."),
-        ),
-        StatusCode::TOO_MANY_REQUESTS => {
-            let limited = ProviderError::RateLimited { retry_after_seconds };
-            (StatusCode::TOO_MANY_REQUESTS, limited.into_problem(provider, repository.instance()).detail)
-        }
-        other => (StatusCode::BAD_GATEWAY, format!("{provider} answered {} to git.", other.as_u16())),
-    };
-    refuse(status, &format!("{text}\n{said}"))
+    }
 }
 
 /// The contract's text for a push that the provider refused.

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use http::{HeaderMap, Method, StatusCode, header};
 use valetkey_integrations::Authorized;
-use valetkey_model::{Problem, ProblemCode};
+use valetkey_model::{IntegrationId, Problem, ProblemCode, ProviderKind};
 use valetkey_providers::{UpstreamBody, UpstreamResponse};
 
 use crate::{
     address::Address,
-    answer, credential,
+    answer::Refusal,
+    credential,
     listener::Parts,
     stream::{BodyError, Loss, until},
 };
@@ -49,7 +50,7 @@ impl Exchange {
 
     /// Sends the request upstream with the credential and streams the answer back.
     pub(crate) async fn forward(&self, body: Option<UpstreamBody>) -> Result<Response, Problem> {
-        let repository = &self.authorized.repository.url;
+        let repository = &self.authorized.repository;
         let url = format!("{}{}", repository.clone_url(), self.address.endpoint.suffix());
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let mut request = http::Request::builder().method(method).uri(url);
@@ -58,17 +59,20 @@ impl Exchange {
                 request = request.header(name, value);
             }
         }
+        if let Some(lent) = &self.authorized.lent {
+            request = request.header(header::AUTHORIZATION, credential::header(lent, repository.instance())?);
+        }
         let request = request
-            .header(header::AUTHORIZATION, credential::header(&self.authorized)?)
             .body(body.unwrap_or_default())
             .map_err(|_| Problem::new(ProblemCode::InvalidInput, "The request can't be forwarded."))?;
-        let upstream = self
-            .parts
-            .http
-            .stream(repository.instance(), request)
-            .await
-            .map_err(|e| e.into_problem(self.authorized.provider, repository.instance()))?;
+        let upstream = self.parts.http.stream(repository.instance(), request).await;
+        let upstream = upstream.map_err(|e| e.into_problem(self.provider(), repository.instance()))?;
         Ok(if upstream.status().is_success() { self.passed_on(upstream) } else { self.refused(upstream).await })
+    }
+
+    fn provider(&self) -> ProviderKind {
+        let Authorized { repository, lent, .. } = &self.authorized;
+        lent.as_ref().map_or_else(|| ProviderKind::presumed(repository.instance().host()), |lent| lent.provider)
     }
 
     fn passed_on(&self, upstream: UpstreamResponse) -> Response {
@@ -83,20 +87,28 @@ impl Exchange {
     }
 
     async fn refused(&self, upstream: UpstreamResponse) -> Response {
-        let status = upstream.status();
-        if status == StatusCode::UNAUTHORIZED {
-            self.recheck();
+        let Authorized { repository, lent, .. } = &self.authorized;
+        let refusal = Refusal {
+            status: upstream.status(),
+            provider: self.provider(),
+            repository,
+            retry_after_seconds: upstream
+                .headers()
+                .get(header::RETRY_AFTER)
+                .and_then(|v| v.to_str().ok()?.parse().ok()),
+        };
+        let said = words(upstream).await;
+        let Some(lent) = lent else { return refusal.of_anybody(&credential::plain(&said)) };
+        if refusal.status == StatusCode::UNAUTHORIZED {
+            self.recheck(lent.integration.clone());
         }
-        let seconds = upstream.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
-        let said = credential::strike_out(&self.authorized, &words(upstream).await);
-        let (provider, service) = (self.authorized.provider, self.address.endpoint.service());
-        answer::upstream_refusal(status, provider, &self.address.repository, service, seconds, &said)
+        let said = credential::strike_out(lent, repository.instance(), &said);
+        refusal.of_account(self.address.endpoint.service(), &said)
     }
 
     /// After a 401 the provider is asked what it thinks of the token, so that the status shown is its last word.
-    fn recheck(&self) {
+    fn recheck(&self, id: IntegrationId) {
         let integrations = self.parts.integrations.clone();
-        let id = self.authorized.repository.integration.clone();
         self.parts.rechecks.start(&id.clone(), async move {
             if let Err(problem) = integrations.recheck(&id).await {
                 tracing::warn!(integration = %id, %problem, "the check after a refusal failed");

@@ -204,7 +204,7 @@ async fn push(exchange: &Exchange, body: Body) -> Result<Response, Problem> {
     let authorized = &exchange.authorized;
     let mut refusals = Vec::new();
     for update in &read.push.commands {
-        refusals.push(match authorized.repository.push.judge(update) {
+        refusals.push(match authorized.judge(update) {
             Verdict::Refused(why) => Some(why),
             _ if !read.push.options.is_empty() => Some(NO_OPTIONS.to_owned()),
             Verdict::Allowed => None,

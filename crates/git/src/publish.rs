@@ -33,6 +33,16 @@ impl Author {
         let name = Some(clean(name)).filter(named).or_else(|| Some(email.clone()).filter(named));
         Self { name: name.unwrap_or_else(|| "unknown".to_owned()), email }
     }
+
+    /// Git's `user.name`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Git's `user.email`.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
 }
 
 /// How to commit what an agent left uncommitted.

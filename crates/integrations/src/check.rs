@@ -3,7 +3,9 @@ use valetkey_model::{
     Actor, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem, ProblemCode,
     ProviderKind, RepoUrl,
 };
-use valetkey_providers::{Checked, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict};
+use valetkey_providers::{
+    Checked, ProviderError, PullRequest, PullRequestDraft, RepositoryAccess, Verdict, readable_by_anybody,
+};
 use valetkey_store::Finding;
 
 use crate::{
@@ -177,6 +179,24 @@ impl Integrations {
     pub async fn repository(&self, integration: &Integration, repo: &RepoUrl) -> Result<RepositoryAccess, Problem> {
         let opened = self.opened(integration).await?;
         opened.repositories()?.repository(opened.access(), repo).await.map_err(|e| opened.problem(e))
+    }
+
+    /// Asks whether a repository can be read without an integration.
+    ///
+    /// # Errors
+    /// `repository_not_found` for one that is not there or not for everybody; what keeps its host from being asked.
+    pub async fn readable_by_anybody(&self, repo: &RepoUrl) -> Result<(), Problem> {
+        let kind = ProviderKind::presumed(repo.instance().host());
+        readable_by_anybody(&self.http, repo).await.map_err(|error| {
+            let detail = match &error {
+                ProviderError::RepositoryNotFound { .. } => {
+                    format!("{repo} is not there, or not for everybody to read, and no integration is used for it.")
+                }
+                ProviderError::NotTheProvider { saw } => format!("{repo} does not answer git: it sent {saw}."),
+                _ => return error.into_problem(kind, repo.instance()),
+            };
+            Problem::new(error.code(), detail).remedy("Check its address, or choose an integration for it.")
+        })
     }
 
     /// Opens a pull (merge) request, or finds the open one of the same branch.

@@ -2,8 +2,9 @@ use std::{fmt, net::IpAddr};
 
 use jiff::{SignedDuration, Timestamp};
 use valetkey_model::{
-    AuthMethod, Grant, GrantId, GrantedIntegration, GrantedRepository, Integration, IntegrationId, Problem,
-    ProblemCode, ProviderKind, RepoUrl, SessionId,
+    Actor, AuthMethod, Grant, GrantId, GrantedAccess, GrantedIntegration, GrantedRepository, Integration,
+    IntegrationId, Problem, ProblemCode, ProjectName, ProviderKind, PushPolicy, RefUpdate, RepoUrl, Role, SessionId,
+    Verdict,
 };
 use valetkey_providers::{Credential, GitAuth};
 use valetkey_seal::{Secret, TokenHash, mint};
@@ -49,16 +50,37 @@ pub struct Wanted {
 /// What one request may carry and do.
 #[derive(Debug)]
 pub struct Authorized {
+    /// The session.
+    pub session: SessionId,
+    /// The repository.
+    pub repository: RepoUrl,
+    /// What goes with the request. Without it the repository may be read as anybody may read it.
+    pub lent: Option<Lent>,
+}
+
+impl Authorized {
+    /// What may become of a ref. Without a credential, nothing.
+    pub fn judge(&self, update: &RefUpdate) -> Verdict {
+        match &self.lent {
+            Some(lent) => lent.push.judge(update),
+            None => Verdict::Refused("this session uses no integration here".to_owned()),
+        }
+    }
+}
+
+/// A credential for one request.
+#[derive(Debug)]
+pub struct Lent {
     /// The credential.
     pub credential: Credential,
     /// How git presents it.
     pub auth: GitAuth,
     /// Whose it is.
     pub provider: ProviderKind,
-    /// The repository, and what may be pushed to it.
-    pub repository: GrantedRepository,
-    /// The session.
-    pub session: SessionId,
+    /// The integration that it comes from.
+    pub integration: IntegrationId,
+    /// What may be pushed with it.
+    pub push: PushPolicy,
 }
 
 /// What git wants to do with a repository.
@@ -93,11 +115,37 @@ fn refused(repo: &RepoUrl, why: &str) -> Problem {
     Problem::new(ProblemCode::Forbidden, why.to_owned())
 }
 
-/// The repositories of a grant that one installation token can be for: of the same integration and owner as `with`.
-fn together(grant: &Grant, with: &GrantedRepository) -> Vec<RepoUrl> {
+/// The repositories of a grant that an integration serves.
+fn served_by<'a>(grant: &'a Grant, integration: &IntegrationId) -> impl Iterator<Item = &'a RepoUrl> {
+    let serves = |it: &&GrantedRepository| it.with.as_ref().is_some_and(|with| with.integration == *integration);
+    grant.repositories.iter().filter(serves).map(|it| &it.url)
+}
+
+/// Of these, those that one installation token can be for: of the same owner as `repo`.
+fn together(grant: &Grant, integration: &IntegrationId, repo: &RepoUrl) -> Vec<RepoUrl> {
     let owner = |url: &RepoUrl| url.path().split('/').next().unwrap_or_default().to_ascii_lowercase();
-    let fits = |it: &&GrantedRepository| it.integration == with.integration && owner(&it.url) == owner(&with.url);
-    grant.repositories.iter().filter(fits).map(|it| it.url.clone()).collect()
+    served_by(grant, integration).filter(|url| owner(url) == owner(repo)).cloned().collect()
+}
+
+/// Who started a session, with their roles as they are now, and in which project.
+struct Starter {
+    person: Actor,
+    project: ProjectName,
+}
+
+impl Starter {
+    fn gone() -> Problem {
+        Problem::new(ProblemCode::Forbidden, "Whoever started this session may not use its integration now.")
+    }
+
+    fn require_use_of(&self, integration: &Integration) -> Result<(), Problem> {
+        if self.person.uses(integration, &self.project) { Ok(()) } else { Err(Self::gone()) }
+    }
+}
+
+fn no_push(repo: &RepoUrl) -> Problem {
+    let why = format!("This session uses no integration for {repo}, so nothing is pushed there.");
+    Problem::new(ProblemCode::Forbidden, why).remedy("Start one with an integration that may push.")
 }
 
 impl Integrations {
@@ -152,29 +200,34 @@ impl Integrations {
     /// Decides whether the bearer of `lease` may reach `repo`, and with what. It is recorded before it is given.
     ///
     /// # Errors
-    /// `forbidden` for an unknown, ended or foreign lease and for a repository that the grant does not name.
+    /// `forbidden` for an unknown, ended or foreign lease, for a repository that the grant does not name, and for a push
+    /// to one for which it names no integration.
     pub async fn authorize(&self, lease: &str, repo: &RepoUrl, access: GitAccess) -> Result<Authorized, Problem> {
         let Some(grant) = self.live_grant(lease).await? else {
             let problem = refused(repo, "This session has ended, or never was: its lease is not known.");
             self.note_refused_use(None, repo, problem.code).await?;
             return Err(problem);
         };
-        match self.lent(&grant, repo).await {
-            Ok((integration, authorized)) => {
-                self.record_git_use(&integration, &authorized, access).await?;
-                Ok(authorized)
+        let refused = match self.lend(&grant, repo).await {
+            Ok(None) if access == GitAccess::Push => no_push(repo),
+            Ok(lent) => {
+                if let Some((starter, integration, _)) = &lent {
+                    let event = self.event_of(&grant.session, &starter.person.user, &starter.project);
+                    self.record_git_use(event, integration, repo, access).await?;
+                }
+                let (session, lent) = (grant.session, lent.map(|(.., lent)| lent));
+                return Ok(Authorized { session, repository: repo.clone(), lent });
             }
-            Err(problem) => {
-                self.note_refused_use(Some(&grant.session), repo, problem.code).await?;
-                Err(problem)
-            }
-        }
+            Err(problem) => problem,
+        };
+        self.note_refused_use(Some(&grant.session), repo, refused.code).await?;
+        Err(refused)
     }
 
     /// Whether the bearer of `lease` may still do what [`authorize`](Self::authorize) allowed. Gives nothing out.
     pub async fn still_authorized(&self, lease: &str, repo: &RepoUrl) -> bool {
         match self.live_grant(lease).await {
-            Ok(Some(grant)) => self.lent(&grant, repo).await.is_ok(),
+            Ok(Some(grant)) => self.lend(&grant, repo).await.is_ok(),
             Ok(None) | Err(_) => false,
         }
     }
@@ -184,36 +237,36 @@ impl Integrations {
         Ok(grant.filter(|grant| grant.ends_at > now))
     }
 
-    /// What a request for one repository of a grant may carry.
-    async fn lent(&self, grant: &Grant, repo: &RepoUrl) -> Result<(Integration, Authorized), Problem> {
-        let Some(repository) = grant.repositories.iter().find(|granted| granted.url == *repo).cloned() else {
+    /// What a request for one repository of a grant may carry; none where it is read without an integration.
+    async fn lend(&self, grant: &Grant, repo: &RepoUrl) -> Result<Option<(Starter, Integration, Lent)>, Problem> {
+        let Some(repository) = grant.repositories.iter().find(|granted| granted.url == *repo) else {
             return Err(refused(repo, "This session may not reach this repository."));
         };
-        let integration = self.store.integration(&repository.integration).await?;
+        let starter = self.starter(&grant.session).await?;
+        let Some(GrantedAccess { integration, push }) = &repository.with else { return Ok(None) };
+        let integration = self.store.integration(integration).await?;
         let Some(integration) = integration.filter(|i| i.instance_url == *repo.instance()) else {
             return Err(refused(repo, "The integration of this repository was disconnected."));
         };
-        self.require_still(&grant.session, &integration).await?;
+        starter.require_use_of(&integration)?;
         let credential = match integration.auth_method {
-            AuthMethod::App => self.installation_token(&integration, &together(grant, &repository)).await?,
+            AuthMethod::App => self.installation_token(&integration, &together(grant, &integration.id, repo)).await?,
             _ => self.usable(&integration).await?.0,
         };
         let now = self.clock.now();
         if integration.last_used_at.is_none_or(|at| now.duration_since(at) > USED_RESOLUTION) {
             self.store.touch_used(&integration.id, now).await?;
         }
-        let kind = integration.provider;
-        let (auth, session) = (git_auth(kind, &credential)?, grant.session.clone());
-        Ok((integration, Authorized { credential, auth, provider: kind, repository, session }))
+        let (provider, id, push) = (integration.provider, integration.id.clone(), push.clone());
+        let auth = git_auth(provider, &credential)?;
+        Ok(Some((starter, integration, Lent { credential, auth, provider, integration: id, push })))
     }
 
-    /// Refuses a session whose owner may use the integration no more: a role that was taken away, a person who was disabled.
-    async fn require_still(&self, session: &SessionId, integration: &Integration) -> Result<(), Problem> {
-        let gone =
-            || Problem::new(ProblemCode::Forbidden, "Whoever started this session may not use its integration now.");
-        let (owner, project) = self.store.session_of(session).await?.ok_or_else(gone)?;
-        let owner = self.store.actor(&owner).await?.ok_or_else(gone)?;
-        if owner.uses(integration, &project) { Ok(()) } else { Err(gone()) }
+    /// Whoever started a session, if they may start one in its project now: a role may be taken away, a person disabled.
+    async fn starter(&self, session: &SessionId) -> Result<Starter, Problem> {
+        let (owner, project) = self.store.session_of(session).await?.ok_or_else(Starter::gone)?;
+        let person = self.store.actor(&owner).await?.filter(|person| person.is(Role::Member, &project));
+        Ok(Starter { person: person.ok_or_else(Starter::gone)?, project })
     }
 
     /// The credentials of a grant, for the session's environment and its redaction. Each is recorded before it is given.
@@ -233,11 +286,13 @@ impl Integrations {
 
     /// The token of one integration of a grant; none where it would be good for nothing.
     async fn session_token(&self, grant: &Grant, granted: &Integration) -> Result<Option<SessionToken>, Problem> {
-        self.require_still(&grant.session, granted).await?;
+        self.starter(&grant.session).await?.require_use_of(granted)?;
         let Current { integration, credential } = self.fresh(granted).await?;
-        let first = grant.repositories.iter().find(|repository| repository.integration == integration.id);
+        let first = served_by(grant, &integration.id).next();
         let credential = match (integration.auth_method, first) {
-            (AuthMethod::App, Some(first)) => self.installation_token(&integration, &together(grant, first)).await?,
+            (AuthMethod::App, Some(first)) => {
+                self.installation_token(&integration, &together(grant, &integration.id, first)).await?
+            }
             // Its tokens are for repositories, and the session has none of its.
             (AuthMethod::App, None) => return Ok(None),
             _ => credential,

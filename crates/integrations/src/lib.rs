@@ -53,7 +53,7 @@ pub use due_checks::DueChecks;
 pub use events::{AtProvider, Happening, IntegrationEvent, Subject};
 pub use fixed_apps::FixedApps;
 pub use github_app::AppWish;
-pub use grants::{Authorized, GitAccess, Lease, SessionCredential, SessionToken, Wanted};
+pub use grants::{Authorized, GitAccess, Lease, Lent, SessionCredential, SessionToken, Wanted};
 pub use list::{Resolved, Usage};
 pub use master_key::RotationReport;
 pub use project_repositories::CheckedRepository;

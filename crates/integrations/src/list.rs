@@ -1,6 +1,6 @@
 use valetkey_model::{
-    Actor, Alias, AssistantId, AssistantName, InstanceUrl, Integration, IntegrationId, IntegrationRef, Level, Problem,
-    ProblemCode, ProjectName, ProviderKind, Query, RepoUrl, SessionId, UserId, resolve,
+    Actor, Alias, AssistantId, AssistantName, InstanceUrl, Integration, IntegrationId, IntegrationRef, Problem,
+    ProblemCode, ProjectName, ProviderKind, Query, Reason, RepoUrl, SessionId, UserId, resolve,
 };
 
 use valetkey_store::{IntegrationFilter, Owner};
@@ -13,7 +13,7 @@ pub struct Resolved {
     /// The integration.
     pub integration: Integration,
     /// Why this one.
-    pub reason: String,
+    pub reason: Reason,
     /// How it was found, level by level.
     pub steps: Vec<String>,
     /// All that were considered.
@@ -32,13 +32,9 @@ pub struct Usage {
 }
 
 impl Resolved {
-    /// The reason for everybody who may see the session: without the name that somebody gave to what is theirs alone.
-    pub fn reason_for_all(&self) -> String {
-        if self.integration.scope.level() == Level::Project {
-            return self.reason.clone();
-        }
-        let own = format!("'{}'", self.integration.alias);
-        self.reason.replacen(&own, &format!("The account {}", self.integration.account.username), 1)
+    /// The reason as a sentence, for who asked.
+    pub fn told(&self) -> String {
+        self.reason.told(&self.integration)
     }
 }
 

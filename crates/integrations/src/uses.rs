@@ -6,25 +6,25 @@ use std::net::IpAddr;
 use futures_util::future::try_join_all;
 use valetkey_model::{
     Actor, AuditAction, AuditActor, AuditEvent, Integration, OwnerScope, Problem, ProblemCode, ProjectName, RepoUrl,
-    SecretId, SessionId,
+    SecretId, SessionId, UserId,
 };
 
-use crate::{Authorized, GitAccess, Integrations};
+use crate::{GitAccess, Integrations};
 
 impl Integrations {
     /// A credential is about to be put on a session's git request.
     pub(crate) async fn record_git_use(
         &self,
+        by: AuditEvent,
         of: &Integration,
-        what: &Authorized,
+        repo: &RepoUrl,
         access: GitAccess,
     ) -> Result<(), Problem> {
         let access = match access {
             GitAccess::Read => "read",
             GitAccess::Push => "push",
         };
-        let event = self.session_event(&what.session).await?;
-        let event = event.with("given", "git").with("access", access).with("repository", &what.repository.url);
+        let event = by.with("given", "git").with("access", access).with("repository", repo);
         self.trail.record(used(event, of)).await
     }
 
@@ -92,11 +92,20 @@ impl Integrations {
     }
 
     /// A use of a credential by a session: by the person who started it.
+    pub(crate) fn event_of(&self, session: &SessionId, starter: &UserId, project: &ProjectName) -> AuditEvent {
+        let event = self.trail.event(AuditActor::Person(starter.clone()), AuditAction::CredentialUse);
+        AuditEvent { project: Some(project.clone()), session: Some(session.clone()), ..event }
+    }
+
+    /// The same, where it is not known who started it.
     async fn session_event(&self, session: &SessionId) -> Result<AuditEvent, Problem> {
-        let known = self.store.session_of(session).await?;
-        let (owner, project) = known.unzip();
-        let event = self.trail.event(owner.map_or(AuditActor::System, AuditActor::Person), AuditAction::CredentialUse);
-        Ok(AuditEvent { project, session: Some(session.clone()), ..event })
+        Ok(match self.store.session_of(session).await? {
+            Some((owner, project)) => self.event_of(session, &owner, &project),
+            None => {
+                let event = self.trail.event(AuditActor::System, AuditAction::CredentialUse);
+                AuditEvent { session: Some(session.clone()), ..event }
+            }
+        })
     }
 }
 

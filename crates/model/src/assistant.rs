@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actor, AssistantId, AssistantName, Integration, IntegrationId, IntegrationRef, OwnerScope, Problem, ProblemCode,
-    ProjectName, ProviderKind, Query, Resolution, Role, UserId, resolve,
+    ProjectName, ProviderKind, Query, Reason, Resolution, Role, UserId, resolve,
 };
 
 /// A named agent set-up in a project: what the agent is told, which program it is, which tools it may use.
@@ -151,6 +151,11 @@ impl Tools {
         if self.is_open() { &OPEN } else { self.0.get(&provider).unwrap_or(&CLOSED) }
     }
 
+    /// Whether a provider's repositories are to be read without an integration: it is listed, and has none.
+    pub fn goes_without(&self, provider: ProviderKind) -> bool {
+        self.0.get(&provider) == Some(&Slot::None)
+    }
+
     /// The tools that are listed.
     pub fn listed(&self) -> impl Iterator<Item = (ProviderKind, &Slot)> {
         self.0.iter().map(|(provider, slot)| (*provider, slot))
@@ -199,7 +204,7 @@ impl Tools {
         match self.find(provider, all, by, project) {
             Ok(None) => SlotState::Off,
             Ok(Some(Resolution { integration, reason, .. })) => {
-                SlotState::Ready { integration: Box::new(integration.clone()), reason }
+                SlotState::Ready { reason: reason.told(integration), integration: Box::new(integration.clone()) }
             }
             Err(problem) if problem.code == ProblemCode::IntegrationAmbiguous => SlotState::Several,
             Err(problem) if problem.code == ProblemCode::IntegrationMissing => SlotState::Missing(problem),
@@ -258,7 +263,7 @@ impl Pin {
         }
         let explicit = IntegrationRef::Id(self.integration.clone());
         let found = resolve(all, Query { explicit: Some(&explicit), ..query })?;
-        Ok(Resolution { reason: format!("'{}' is pinned by the assistant.", found.integration.alias), ..found })
+        Ok(Resolution { reason: Reason::Pinned, ..found })
     }
 }
 

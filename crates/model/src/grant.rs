@@ -40,8 +40,41 @@ pub struct GrantedIntegration {
 pub struct GrantedRepository {
     /// Which.
     pub url: RepoUrl,
+    /// What its requests carry. Without it the repository is read as anybody may read it, and nothing is pushed to it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub with: Option<GrantedAccess>,
+}
+
+/// With what a [`GrantedRepository`] is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantedAccess {
     /// The integration whose credential its requests carry.
     pub integration: IntegrationId,
     /// What may be pushed.
     pub push: PushPolicy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_with_half_of_its_access_has_none() {
+        let whole = serde_json::json!({
+            "url": "https://gitlab.com/a/b", "integration": "018f0000-0000-7000-8000-000000000001",
+            "push": {"branch": "x", "allowForce": false},
+        });
+        let read: GrantedRepository = serde_json::from_value(whole.clone()).unwrap();
+        assert!(read.with.is_some());
+        assert_eq!(serde_json::to_value(&read).unwrap(), whole);
+        for part in ["integration", "push"] {
+            let mut half = whole.clone();
+            half.as_object_mut().unwrap().remove(part);
+            let read: GrantedRepository = serde_json::from_value(half).unwrap();
+            assert_eq!(read.with, None);
+        }
+        let none = serde_json::json!({"url": "https://gitlab.com/a/b"});
+        let read: GrantedRepository = serde_json::from_value(none.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), none);
+    }
 }

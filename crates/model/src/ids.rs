@@ -195,13 +195,15 @@ impl FromStr for ProjectName {
 text_type!(ProjectName);
 
 macro_rules! folded_name {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, reserved: $reserved:expr) => {
         $(#[$doc])*
         #[derive(Clone, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
         impl $name {
+            const RESERVED: &[&str] = &$reserved;
+
             /// The form in which two are compared.
             pub fn folded(&self) -> String {
                 self.0.to_lowercase()
@@ -223,6 +225,9 @@ macro_rules! folded_name {
                 if uuid::Uuid::try_parse(text).is_ok() {
                     return Err(NameError { what: $what, why: "must not look like an id" });
                 }
+                if Self::RESERVED.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+                    return Err(NameError { what: $what, why: "must not be a word that means something else" });
+                }
                 Ok(Self(text.to_owned()))
             }
         }
@@ -232,11 +237,11 @@ macro_rules! folded_name {
 
 folded_name!(
     /// The name a person gives an integration. Compared ignoring case; at most 100 characters, all visible.
-    Alias, "alias"
+    Alias, "alias", reserved: [IntegrationChoice::NONE]
 );
 folded_name!(
     /// The name of an [`Assistant`](crate::Assistant). Compared ignoring case; at most 100 characters, all visible.
-    AssistantName, "name"
+    AssistantName, "name", reserved: []
 );
 
 /// How a person names an integration: by its id or by its alias.
@@ -264,6 +269,65 @@ impl fmt::Display for IntegrationRef {
         match self {
             Self::Id(id) => id.fmt(f),
             Self::Alias(alias) => alias.fmt(f),
+        }
+    }
+}
+
+/// What a person chose to serve a repository: text that is an integration's id or alias, or `none`. Without a choice, [`resolve`](fn@crate::resolve) decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum IntegrationChoice {
+    /// This one.
+    Integration(IntegrationRef),
+    /// No integration, `none`: the repository is read as anybody may read it, and nothing is pushed to it.
+    NoIntegration,
+}
+
+impl IntegrationChoice {
+    /// The word for [`NoIntegration`](Self::NoIntegration).
+    pub const NONE: &str = "none";
+}
+
+impl TryFrom<String> for IntegrationChoice {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<IntegrationChoice> for String {
+    fn from(choice: IntegrationChoice) -> Self {
+        choice.to_string()
+    }
+}
+
+impl JsonSchema for IntegrationChoice {
+    fn schema_name() -> Cow<'static, str> {
+        "IntegrationChoice".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "An integration by its id or alias, or `none`: the repository is then read as anybody may read it, and nothing is pushed to it.",
+        })
+    }
+}
+
+impl FromStr for IntegrationChoice {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.trim().eq_ignore_ascii_case(Self::NONE) {
+            return Ok(Self::NoIntegration);
+        }
+        text.parse().map(Self::Integration)
+    }
+}
+
+impl fmt::Display for IntegrationChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integration(which) => which.fmt(f),
+            Self::NoIntegration => f.write_str(Self::NONE),
         }
     }
 }
@@ -361,5 +425,19 @@ mod tests {
         let id = "018f0000-0000-7000-8000-000000000000";
         assert!(matches!(id.parse(), Ok(IntegrationRef::Id(_))));
         assert!(matches!("work".parse(), Ok(IntegrationRef::Alias(_))));
+    }
+
+    #[test]
+    fn none_is_a_choice_and_no_alias() {
+        for text in ["none", "None", " NONE "] {
+            assert_eq!(text.parse(), Ok(IntegrationChoice::NoIntegration));
+            assert!(text.parse::<Alias>().is_err(), "{text}");
+        }
+        assert!("none".parse::<AssistantName>().is_ok());
+        for text in ["nonesuch", "018f0000-0000-7000-8000-000000000001"] {
+            let choice: IntegrationChoice = text.parse().unwrap();
+            assert_eq!(choice, IntegrationChoice::Integration(text.parse().unwrap()));
+            assert_eq!(serde_json::to_value(&choice).unwrap(), text);
+        }
     }
 }

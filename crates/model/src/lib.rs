@@ -40,11 +40,11 @@ pub use changes::{ChangedFile, Changes, FileStatus, LeftOut, RepositoryChanges};
 pub use claims::{Admission, Claims};
 pub use contents::{ContentsError, FilePath, Place, Revision};
 pub use entropy::{Clock, Entropy};
-pub use grant::{Grant, GrantedIntegration, GrantedRepository};
+pub use grant::{Grant, GrantedAccess, GrantedIntegration, GrantedRepository};
 pub use ids::{
-    Alias, AssistantId, AssistantName, AssistantRef, EngineId, GrantId, IntegrationEventId, IntegrationId,
-    IntegrationRef, NameError, OAuthAttemptId, ProjectName, SecretId, SessionId, TokenId, UserId, WebhookDeliveryId,
-    WebhookId, is_deceptive,
+    Alias, AssistantId, AssistantName, AssistantRef, EngineId, GrantId, IntegrationChoice, IntegrationEventId,
+    IntegrationId, IntegrationRef, NameError, OAuthAttemptId, ProjectName, SecretId, SessionId, TokenId, UserId,
+    WebhookDeliveryId, WebhookId, is_deceptive,
 };
 pub use instance_url::{InstanceUrl, InstanceUrlError};
 pub use integration::{
@@ -57,7 +57,7 @@ pub use provider::{ProviderKind, UnknownProvider};
 pub use push_pattern::{PushPattern, PushPatternError, PushPlaceholders};
 pub use push_policy::{NotAnObjectId, ObjectId, PushPolicy, RefUpdate, Verdict};
 pub use repo_url::{RepoUrl, RepoUrlError};
-pub use resolve::{Query, Resolution, resolve};
+pub use resolve::{Query, Reason, Resolution, resolve};
 pub use secret::{SecretName, SecretOwner};
 pub use session::{
     EventBody, LogStream, Phase, PhaseError, PhaseTimes, RepositoryRun, RepositorySpec, Session, SessionEvent,

@@ -243,8 +243,8 @@ impl Problem {
 
     /// Adds whose refusal it is.
     #[must_use]
-    pub fn by(mut self, provider: ProviderKind) -> Self {
-        self.provider = Some(provider);
+    pub fn by(mut self, provider: impl Into<Option<ProviderKind>>) -> Self {
+        self.provider = provider.into();
         self
     }
 }

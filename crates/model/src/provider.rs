@@ -239,6 +239,12 @@ impl ProviderKind {
         let names = |kind: Self| host.split(['.', '-']).any(|part| kind.facts().host_labels.contains(&part));
         Self::ALL.into_iter().find(|kind| names(*kind))
     }
+
+    /// The same, or [`Http`](Self::Http) where the name tells nothing: for texts about a host that is reached without an
+    /// integration.
+    pub fn presumed(host: &str) -> Self {
+        Self::guess(host).unwrap_or(Self::Http)
+    }
 }
 
 impl fmt::Display for ProviderKind {

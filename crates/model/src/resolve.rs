@@ -25,12 +25,57 @@ pub struct Query<'a> {
 pub struct Resolution<'a> {
     /// Which.
     pub integration: &'a Integration,
-    /// Why this one, for people.
-    pub reason: String,
+    /// Why this one.
+    pub reason: Reason,
     /// How the answer was found, a sentence for each level that was looked at, in their order.
     pub steps: Vec<String>,
     /// All that were considered, the chosen one included.
     pub candidates: Vec<IntegrationId>,
+}
+
+/// Why an integration serves something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Somebody named it.
+    Chosen,
+    /// An assistant is pinned to it.
+    Pinned,
+    /// It is the only one that fits on the first level that has one.
+    Only,
+    /// It is marked default among so many that fit on that level.
+    Default {
+        /// How many.
+        among: usize,
+    },
+}
+
+impl Reason {
+    /// Why nothing serves a repository that was chosen to go without.
+    pub const NO_INTEGRATION: &str =
+        "No integration was chosen: it is read as anybody may read it, and nothing is pushed.";
+
+    /// The reason as a sentence, for who may use `integration`.
+    pub fn told(self, integration: &Integration) -> String {
+        self.of(&format!("'{}'", integration.alias), integration)
+    }
+
+    /// The reason for everybody who may see what it serves: without the name that somebody gave to what is theirs alone.
+    pub fn told_to_all(self, integration: &Integration) -> String {
+        match integration.scope {
+            OwnerScope::Project(_) => self.told(integration),
+            _ => self.of(&format!("The account {}", integration.account.username), integration),
+        }
+    }
+
+    fn of(self, name: &str, integration: &Integration) -> String {
+        let level = RUNGS[rung_of(&integration.scope)];
+        match self {
+            Self::Chosen => format!("{name} was chosen explicitly."),
+            Self::Pinned => format!("{name} is pinned by the assistant."),
+            Self::Only => format!("{name} is the only {level} for {}.", integration.instance_url),
+            Self::Default { among } => format!("{name} is marked default among {among} of the level {level}."),
+        }
+    }
 }
 
 /// Decides which of `all` integrations serves `query`.
@@ -53,11 +98,15 @@ const RUNGS: [&str; 3] = ["User integration of this project", "User Global integ
 
 /// The rung on which the caller may use it in this project, if they may.
 fn rung(integration: &Integration, query: &Query<'_>) -> Option<usize> {
-    query.caller.uses(integration, query.project).then_some(match integration.scope {
+    query.caller.uses(integration, query.project).then(|| rung_of(&integration.scope))
+}
+
+fn rung_of(scope: &OwnerScope) -> usize {
+    match scope {
         OwnerScope::User(_) => 0,
         OwnerScope::UserGlobal => 1,
         OwnerScope::Project(_) => 2,
-    })
+    }
 }
 
 fn fits(integration: &Integration, query: &Query<'_>) -> bool {
@@ -95,7 +144,7 @@ fn explicit<'a>(
     };
     Ok(Resolution {
         integration: chosen,
-        reason: format!("'{}' was chosen explicitly.", chosen.alias),
+        reason: Reason::Chosen,
         steps: vec![format!("'{}' was chosen, so nothing else was looked at.", chosen.alias)],
         candidates: vec![chosen.id.clone()],
     })
@@ -112,15 +161,12 @@ fn by_rungs<'a>(usable: &[&'a Integration], query: &Query<'_>) -> Result<Resolut
                 steps.push(format!("{name}: none{}.", for_whom(query)));
                 continue;
             }
-            [only] => Some((*only, format!("'{}' is the only {name} for {}.", only.alias, only.instance_url))),
-            several => several
-                .iter()
-                .find(|i| i.is_default)
-                .map(|i| (*i, format!("'{}' is marked default among {} of the level {name}.", i.alias, several.len()))),
+            [only] => Some((*only, Reason::Only)),
+            several => several.iter().find(|i| i.is_default).map(|i| (*i, Reason::Default { among: several.len() })),
         };
         return match taken {
             Some((integration, reason)) => {
-                steps.push(format!("{name}: {reason}"));
+                steps.push(format!("{name}: {}", reason.told(integration)));
                 Ok(Resolution { integration, reason, steps, candidates })
             }
             None => Err(ambiguous(&here, name)),
@@ -216,6 +262,19 @@ mod tests {
         assert_eq!(ask(&all[..2], &me, None).unwrap().integration.id, all[1].id);
         assert_eq!(ask(&all[..1], &me, None).unwrap().integration.id, all[0].id);
         assert_eq!(ask(&[], &me, None).unwrap_err().code, ProblemCode::IntegrationMissing);
+    }
+
+    #[test]
+    fn a_reason_tells_all_only_what_is_not_private() {
+        let mut it = integration(1, HERE);
+        for reason in [Reason::Chosen, Reason::Pinned, Reason::Only, Reason::Default { among: 2 }] {
+            it.scope = OwnerScope::UserGlobal;
+            assert!(reason.told(&it).starts_with("'alias 1' "));
+            let told = reason.told_to_all(&it);
+            assert!(told.starts_with(&format!("The account {} ", it.account.username)) && !told.contains("alias 1"));
+            it.scope = OwnerScope::Project(project("p"));
+            assert_eq!(reason.told_to_all(&it), reason.told(&it));
+        }
     }
 
     #[test]

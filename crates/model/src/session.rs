@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BranchName, IntegrationId, IntegrationRef, ObjectId, Problem, ProjectName, ProviderKind, RepoUrl, SessionId,
+    BranchName, IntegrationChoice, IntegrationId, ObjectId, Problem, ProjectName, ProviderKind, RepoUrl, SessionId,
     StartedFrom, Tools, UserId,
 };
 
@@ -52,8 +52,8 @@ pub struct RepositorySpec {
     pub branch: Option<BranchName>,
     /// The branch to push to.
     pub push_branch: BranchName,
-    /// The integration to use; resolved if none.
-    pub integration: Option<IntegrationRef>,
+    /// The integration to use, or that none is; resolved if nothing was chosen.
+    pub integration: Option<IntegrationChoice>,
     /// Whether the push may replace the push branch's history.
     pub allow_force: bool,
 }
@@ -221,16 +221,16 @@ pub struct RepositoryRun {
     /// Its provider, once resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderKind>,
-    /// The integration in use.
+    /// The integration in use; none before it is resolved, and where none is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub integration: Option<IntegrationId>,
-    /// Why that one.
+    /// Why that one, or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub integration_reason: Option<String>,
     /// The branch it started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<BranchName>,
-    /// The branch pushed to.
+    /// The branch to push to; none where no integration is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push_branch: Option<BranchName>,
     /// The folder in the workspace.
@@ -244,6 +244,9 @@ pub struct RepositoryRun {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub commit: Option<ObjectId>,
+    /// Whether it changed and was not pushed, because no integration is used for it. The work is in the workspace.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpushed: bool,
     /// The page of the pushed branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch_url: Option<String>,
@@ -264,6 +267,7 @@ impl RepositoryRun {
             directory: None,
             base_commit: None,
             commit: None,
+            unpushed: false,
             branch_url: None,
             pull_request_url: None,
         }

@@ -7,6 +7,7 @@
 //! followed, answers are bounded. [`Http::stream`] serves the gateway's git traffic and the command line.
 
 mod account;
+mod anybody;
 mod api;
 mod azure;
 mod bitbucket;
@@ -32,6 +33,7 @@ mod token;
 #[cfg(test)]
 mod testing;
 
+pub use anybody::readable_by_anybody;
 pub use catalogue::{CatalogueEntry, ConnectMethod, Field, Scope, ScopeChoice, ScopeSet};
 pub use credential::{Consent, Credential, GitAuth};
 pub use error::{ProviderError, Verdict};

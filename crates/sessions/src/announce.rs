@@ -17,8 +17,12 @@ fn notice(repositories: &[RepositoryRun]) -> String {
     for (provider, url) in &pushed {
         text.push_str(&format!("\nView changes in {}:\n{url}", provider.short_name()));
     }
-    if pushed.is_empty() {
+    let unpushed: Vec<&RepositoryRun> = repositories.iter().filter(|it| it.unpushed).collect();
+    if pushed.is_empty() && unpushed.is_empty() {
         text.push_str("\nNothing changed, so no branch was pushed.");
+    }
+    for repository in unpushed {
+        text.push_str(&format!("\nChanged, but not pushed, as no integration is used for it:\n{}", repository.url));
     }
     for url in repositories.iter().filter_map(|r| r.pull_request_url.as_ref()) {
         text.push_str(&format!("\nPull request:\n{url}"));
@@ -45,6 +49,12 @@ mod tests {
         assert_eq!(
             notice(&runs),
             "AgenticSession completed successfully!\nView changes in GitLab:\nhttps://gitlab.com/a/b/-/tree/x\nView changes in GitHub:\nhttps://github.com/a/b/tree/x"
+        );
+        let mut unpushed = run("https://gitlab.com/a/d", ProviderKind::GitLab, None);
+        unpushed.unpushed = true;
+        assert_eq!(
+            notice(&[runs[1].clone(), unpushed]),
+            "AgenticSession completed successfully!\nChanged, but not pushed, as no integration is used for it:\nhttps://gitlab.com/a/d"
         );
         assert_eq!(
             notice(&runs[1..2]),

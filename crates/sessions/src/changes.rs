@@ -34,7 +34,7 @@ pub(crate) async fn record(
     commit: &ObjectId,
     room: &mut Room,
 ) -> Result<(), Problem> {
-    let (url, provider) = (&copy.target.spec.url, copy.target.integration.provider);
+    let (url, provider) = (&copy.target.spec.url, copy.target.provider);
     let found = match compare(git, copy, commit, *room).await {
         Ok(changes) => changes,
         Err(problem) => {

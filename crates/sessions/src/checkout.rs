@@ -101,8 +101,8 @@ async fn clone<'a>(
     target: &'a Target,
     folder: PathBuf,
 ) -> Result<WorkingCopy<'a>, Problem> {
-    let Target { spec, integration, .. } = target;
-    let provider = integration.provider;
+    let Target { spec, provider, .. } = target;
+    let provider = *provider;
     run.log_at(provider, format!("Cloning {}", display_url(&spec.url, ready.git_auth(target).as_ref()))).await?;
     let failed = |error: GitError| clone_problem(&error, spec).by(provider);
     let checkout = clone_with_progress(run, git, target, &folder).await?.map_err(failed)?;
@@ -134,7 +134,7 @@ async fn clone_with_progress(
             Ok(result) => return Ok(result),
             Err(_) => {
                 let line = format!("{}: {}", url.path(), latest.borrow_and_update().trim());
-                run.log_at(target.integration.provider, line).await?;
+                run.log_at(target.provider, line).await?;
             }
         }
     }
@@ -163,7 +163,8 @@ fn starting_point(checkout: &Checkout, spec: &RepositorySpec) -> Result<Start, P
 fn display_url(url: &RepoUrl, auth: Option<&GitAuth>) -> String {
     let user = match auth {
         Some(GitAuth::Basic { user }) => format!("{user}:"),
-        Some(GitAuth::Bearer) | None => String::new(),
+        Some(GitAuth::Bearer) => String::new(),
+        None => return url.clone_url(),
     };
     url.clone_url().replacen("://", &format!("://{user}***@"), 1)
 }

@@ -429,7 +429,8 @@ async fn finish(run: &mut Run, result: Result<(), Problem>) -> Result<(), Proble
     let folder = run.folder();
     let phase = match result {
         Ok(()) => {
-            if !run.session.spec.keep_workspace {
+            let unpushed = run.session.repositories.iter().any(|it| it.unpushed);
+            if !run.session.spec.keep_workspace && !unpushed {
                 remove_folder(&folder).await;
                 run.session.workspace = None;
             }

@@ -1,6 +1,6 @@
 use std::{collections::HashSet, ffi::OsString};
 
-use valetkey_git::ConfigEntries;
+use valetkey_git::{Author, ConfigEntries};
 use valetkey_integrations::{Lease, SessionSecrets, SessionToken};
 use valetkey_model::{Account, InstanceUrl, Integration, ProviderKind};
 use valetkey_redact::Added;
@@ -53,8 +53,7 @@ pub(crate) fn of_agent(run: &Run, ready: &Ready) -> Vec<(OsString, OsString)> {
     set("VALETKEY_SESSION_ID", run.session.id.as_str());
     set("VALETKEY_PROJECT", run.session.project.as_str());
     set("VALETKEY_SESSION_TOKEN", ready.lease.as_path_segment());
-    let (name, email) = author(&ready.targets[0].integration);
-    for (name, value) in git(&ready.git_config, &name, &email) {
+    for (name, value) in git(&ready.git_config, ready.author()) {
         set(&name, &value);
     }
     environment
@@ -122,13 +121,13 @@ fn login_variable(provider: ProviderKind) -> Option<&'static str> {
 
 /// Git as the agent has it: the session's repositories lead to the gateway, nobody is asked for a password, and the
 /// person's own helpers and rewrites stay out.
-fn git(gateway: &ConfigEntries, name: &str, email: &str) -> Vec<(String, String)> {
+fn git(gateway: &ConfigEntries, author: &Author) -> Vec<(String, String)> {
     let mut config = ConfigEntries::new();
     config.push("credential.helper", "");
     config.push("http.followRedirects", "false");
     config.push("push.default", "current");
-    config.push("user.name", name);
-    config.push("user.email", email);
+    config.push("user.name", author.name());
+    config.push("user.email", author.email());
     config.extend(gateway);
     let mut variables = config.to_env();
     for (name, value) in [
@@ -164,13 +163,14 @@ pub(crate) fn redact(run: &Run, tokens: &[SessionToken], secrets: &SessionSecret
     all.filter(|(_, value)| too_short(value)).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The name and address for commits: the provider's, or what providers use themselves where a person gave none.
-pub(crate) fn author(integration: &Integration) -> (String, String) {
+/// Whose commits are made with an integration: the provider's name and address, or what providers use themselves where a
+/// person gave none.
+pub(crate) fn author(integration: &Integration) -> Author {
     let Account { username, name, email, .. } = &integration.account;
     let name = name.clone().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| username.clone());
     let email =
         email.clone().unwrap_or_else(|| format!("{username}@users.noreply.{}", integration.instance_url.host()));
-    (name, email)
+    Author::new(&name, &email)
 }
 
 #[cfg(test)]
@@ -193,7 +193,8 @@ mod tests {
     fn no_secret_has_a_name_that_the_session_runs_by() {
         let own: InstanceUrl = "https://git.example.test:8443".parse().unwrap();
         let hosts = ProviderKind::ALL.into_iter().filter_map(|kind| Some(instance_variable(kind, &own)?.0.to_owned()));
-        let git = git(&ConfigEntries::new(), "John", "john@example.test").into_iter().map(|(name, _)| name);
+        let john = Author::new("John", "john@example.test");
+        let git = git(&ConfigEntries::new(), &john).into_iter().map(|(name, _)| name);
         for name in INHERITED.into_iter().map(str::to_owned).chain(hosts).chain(git) {
             assert!(name.parse::<SecretName>().is_err(), "{name}");
         }

@@ -31,7 +31,7 @@ mod spec;
 mod stop;
 
 pub use assistants::{Assistants, MissingTool, NewAssistant, NewSlot, Saved};
-pub use check::CheckedRepository;
+pub use check::{CheckedRepository, ServedBy};
 pub use engine::{Engine, EngineConfig};
 pub use events::EventStream;
 pub use projects::ProjectChange;

@@ -3,10 +3,11 @@ use std::collections::HashSet;
 use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use valetkey_gateway::Gateway;
-use valetkey_git::ConfigEntries;
+use valetkey_git::{Author, ConfigEntries};
 use valetkey_integrations::{Integrations, Lease, SessionSecrets, SessionToken, TokenCheck, Wanted};
 use valetkey_model::{
-    Grant, GrantedRepository, Integration, IntegrationId, Problem, PushPolicy, RepoUrl, RepositorySpec, SecretOwner,
+    Grant, GrantedAccess, GrantedRepository, Integration, IntegrationId, Problem, ProviderKind, PushPolicy, RepoUrl,
+    RepositorySpec, SecretOwner,
 };
 use valetkey_providers::{GitAuth, RepositoryAccess, forge};
 
@@ -33,21 +34,32 @@ pub(crate) struct Ready {
 impl Ready {
     /// How git presents the credential of a target.
     pub(crate) fn git_auth(&self, target: &Target) -> Option<GitAuth> {
-        let own = self.tokens.iter().find(|token| token.integration.id == target.integration.id)?;
-        Some(forge(target.integration.provider)?.git_auth(&own.credential))
+        let integration = target.integration.as_ref()?;
+        let own = self.tokens.iter().find(|token| token.integration.id == integration.id)?;
+        Some(forge(integration.provider)?.git_auth(&own.credential))
+    }
+
+    /// Whose the agent's commits are: of the first account that the session acts with, else of who started it.
+    pub(crate) fn author(&self) -> &Author {
+        let first = self.targets.iter().find(|target| target.integration.is_some());
+        &first.unwrap_or(&self.targets[0]).author
     }
 }
 
-/// A repository that the session may push to.
+/// A repository that the session may read, and push to if it has an integration for it.
 pub(crate) struct Target {
     /// Which of the session's repositories it is.
     pub(crate) index: usize,
     /// What was asked.
     pub(crate) spec: RepositorySpec,
     /// What the session acts with there.
-    pub(crate) integration: Integration,
-    /// The default branch; none while the repository is empty.
+    pub(crate) integration: Option<Integration>,
+    /// Its provider, as far as that is known.
+    pub(crate) provider: Option<ProviderKind>,
+    /// The default branch, where the provider said it; none while the repository is empty.
     pub(crate) default_branch: Option<String>,
+    /// Whose commits are made there.
+    pub(crate) author: Author,
 }
 
 /// How much longer than the agent's time the grant lasts: cloning before, pushing after.
@@ -56,7 +68,7 @@ const AROUND_THE_AGENT: SignedDuration = SignedDuration::from_hours(2);
 /// Asks every provider, in parallel, whether the session will work, and writes the grant if all agree.
 pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<Ready, Problem> {
     let Resolved { repositories, others } = resolved;
-    let questions = repositories.iter().map(|served| may_push(run, served));
+    let questions = repositories.iter().map(|served| may_work(run, served));
     let (alive, targets) = tokio::join!(tokens_work(run, &repositories), try_join_all(questions));
     // A dead token explains everything else that failed with it.
     alive?;
@@ -64,7 +76,7 @@ pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<R
     let others = usable(run, others).await?;
     let secrets = run.parts.integrations.give_secrets(&run.session).await?;
 
-    let integrations = targets.iter().map(|target| &target.integration).chain(&others);
+    let integrations = targets.iter().filter_map(|target| target.integration.as_ref()).chain(&others);
     let overridden = integrations.clone().filter(|it| secrets.standing_in_for(it).is_some());
     let (grant, lease) = run
         .parts
@@ -88,7 +100,7 @@ pub(crate) async fn ask_providers(run: &mut Run, resolved: Resolved) -> Result<R
 }
 
 async fn tokens_work(run: &Run, repositories: &[Served]) -> Result<(), Problem> {
-    let integrations = repositories.iter().map(|served| &served.integration);
+    let integrations = repositories.iter().filter_map(|served| served.integration.as_ref());
     let failed = failed_tokens(&run.parts.integrations, integrations).await?;
     failed.into_iter().next().map_or(Ok(()), |(_, problem)| Err(problem))
 }
@@ -109,11 +121,30 @@ pub(crate) async fn failed_tokens<'a>(
     Ok(failed)
 }
 
-async fn may_push(run: &Run, served: &Served) -> Result<Target, Problem> {
+/// Asks for a repository's host whether the session may push there, or read without an integration.
+async fn may_work(run: &Run, served: &Served) -> Result<Target, Problem> {
     let Served { index, spec, integration } = served.clone();
-    let access = run.parts.integrations.repository(&integration, &spec.url).await?;
-    let access = require_push(access, &integration)?;
-    Ok(Target { index, spec, integration, default_branch: access.default_branch })
+    let (default_branch, author) = match &integration {
+        Some(integration) => {
+            let access = run.parts.integrations.repository(integration, &spec.url).await?;
+            (require_push(access, integration)?.default_branch, environment::author(integration))
+        }
+        None => {
+            run.parts.integrations.readable_by_anybody(&spec.url).await?;
+            (None, starter(run).await?)
+        }
+    };
+    let provider = run.session.repositories[index].provider;
+    Ok(Target { index, spec, integration, provider, default_branch, author })
+}
+
+/// The person who started the session, as an author: not of any provider.
+async fn starter(run: &Run) -> Result<Author, Problem> {
+    let owner = &run.session.owner;
+    let known = run.parts.store.user(owner).await?;
+    let (name, email) = known.map_or((None, None), |user| (Some(user.name), user.email));
+    let email = email.unwrap_or_else(|| format!("{owner}@valetkey.invalid"));
+    Ok(Author::new(name.as_deref().unwrap_or(owner.as_str()), &email))
 }
 
 /// The access, if it suffices to push.
@@ -142,8 +173,11 @@ async fn usable(run: &Run, others: Vec<Integration>) -> Result<Vec<Integration>,
 
 fn granted(target: &Target) -> GrantedRepository {
     let Target { spec, integration, .. } = target;
-    let push = PushPolicy { branch: spec.push_branch.clone(), allow_force: spec.allow_force };
-    GrantedRepository { url: spec.url.clone(), integration: integration.id.clone(), push }
+    let with = integration.as_ref().map(|integration| GrantedAccess {
+        integration: integration.id.clone(),
+        push: PushPolicy { branch: spec.push_branch.clone(), allow_force: spec.allow_force },
+    });
+    GrantedRepository { url: spec.url.clone(), with }
 }
 
 fn grant_end(run: &Run) -> jiff::Timestamp {
@@ -176,9 +210,14 @@ async fn report(
         }
     }
     for target in targets {
-        let branch = target.default_branch.as_deref().unwrap_or("none yet");
-        let line = format!("{}: can read and push, default branch {branch}", target.spec.url.path());
-        run.log_at(target.integration.provider, line).await?;
+        let path = target.spec.url.path();
+        let line = if target.integration.is_some() {
+            let branch = target.default_branch.as_deref().unwrap_or("none yet");
+            format!("{path}: can read and push, default branch {branch}")
+        } else {
+            format!("{path}: can be read without an integration; nothing is pushed")
+        };
+        run.log_at(target.provider, line).await?;
     }
     Ok(())
 }

@@ -1,11 +1,10 @@
-use valetkey_git::{Author, Checkout, Git, GitError, PublishOptions, PushOutcome};
-use valetkey_model::{BranchName, ObjectId, Problem, ProblemCode, ProviderKind};
+use valetkey_git::{Checkout, Git, GitError, PublishOptions, PushOutcome};
+use valetkey_model::{BranchName, Integration, ObjectId, Problem, ProblemCode, ProviderKind};
 use valetkey_providers::PullRequestDraft;
 
 use crate::{
     changes::{self, Room},
     checkout::{WorkingCopy, Workspace, checkout_problem},
-    environment,
     preflight::Target,
     run::Run,
 };
@@ -18,7 +17,7 @@ pub(crate) async fn commit_and_push(run: &mut Run, workspace: &Workspace<'_>) ->
     let mut room = Room::default();
     for copy in &workspace.copies {
         if let Err(problem) = publish(run, &workspace.git, copy, &mut room).await {
-            run.log_at(copy.target.integration.provider, &problem.detail).await?;
+            run.log_at(copy.target.provider, &problem.detail).await?;
             first_problem.get_or_insert(problem);
         }
         run.save().await?;
@@ -28,25 +27,34 @@ pub(crate) async fn commit_and_push(run: &mut Run, workspace: &Workspace<'_>) ->
 
 async fn publish(run: &mut Run, git: &Git, copy: &WorkingCopy<'_>, room: &mut Room) -> Result<(), Problem> {
     let Some(commit) = commit(run, git, copy).await? else {
-        let Target { spec, integration, .. } = copy.target;
-        return run.log_at(integration.provider, format!("{}: nothing changed", spec.url.path())).await;
+        let Target { spec, provider, .. } = copy.target;
+        return run.log_at(*provider, format!("{}: nothing changed", spec.url.path())).await;
     };
     // Before the push, which may be refused.
     Box::pin(changes::record(run, git, copy, &commit, room)).await?;
-    push(run, git, copy, commit).await?;
+    let Some(integration) = &copy.target.integration else { return leave_unpushed(run, copy).await };
+    push(run, git, copy, integration.provider, commit).await?;
     if run.session.spec.pull_request {
-        open_pull_request(run, copy.target).await?;
+        open_pull_request(run, copy.target, integration).await?;
     }
     Ok(())
 }
 
+/// Says where the work on a repository is that nothing may be pushed to.
+async fn leave_unpushed(run: &mut Run, copy: &WorkingCopy<'_>) -> Result<(), Problem> {
+    let WorkingCopy { target, folder, .. } = copy;
+    run.session.repositories[target.index].unpushed = true;
+    let (path, folder) = (target.spec.url.path(), folder.display());
+    let line =
+        format!("{path}: not pushed, as no integration is used for it; the work is kept, committed, in {folder}");
+    run.log_at(target.provider, line).await
+}
+
 /// The commit to push, if there is anything new.
 async fn commit(run: &Run, git: &Git, copy: &WorkingCopy<'_>) -> Result<Option<ObjectId>, Problem> {
-    let Target { spec, integration, .. } = copy.target;
-    let (path, provider) = (spec.url.path(), integration.provider);
-    let (name, email) = environment::author(integration);
-    let options =
-        PublishOptions { author: Author::new(&name, &email), message: message(run), at: Some(run.parts.clock.now()) };
+    let Target { spec, provider, author, .. } = copy.target;
+    let (path, provider) = (spec.url.path(), *provider);
+    let options = PublishOptions { author: author.clone(), message: message(run), at: Some(run.parts.clock.now()) };
     let unusable = |error: GitError| {
         let mut problem = checkout_problem(&error).by(provider);
         problem.detail = format!("What the agent left in {path} can't be committed: {}", problem.detail);
@@ -67,9 +75,15 @@ async fn commit(run: &Run, git: &Git, copy: &WorkingCopy<'_>) -> Result<Option<O
     Ok(published.head.filter(|head| Some(head) != copy.start.commit.as_ref()))
 }
 
-async fn push(run: &mut Run, git: &Git, copy: &WorkingCopy<'_>, commit: ObjectId) -> Result<(), Problem> {
+async fn push(
+    run: &mut Run,
+    git: &Git,
+    copy: &WorkingCopy<'_>,
+    provider: ProviderKind,
+    commit: ObjectId,
+) -> Result<(), Problem> {
     let WorkingCopy { target, folder, .. } = copy;
-    let (spec, provider) = (&target.spec, target.integration.provider);
+    let spec = &target.spec;
     let branch = &spec.push_branch;
     run.log_at(provider, format!("Pushing to {branch}")).await?;
     let refused = |why: String| {
@@ -96,8 +110,8 @@ fn refusal(provider: ProviderKind, reason: &str, message: &str) -> String {
     if message.is_empty() { text } else { format!("{text}\n{message}") }
 }
 
-async fn open_pull_request(run: &mut Run, target: &Target) -> Result<(), Problem> {
-    let Target { index, spec, integration, default_branch } = target;
+async fn open_pull_request(run: &mut Run, target: &Target, integration: &Integration) -> Result<(), Problem> {
+    let Target { index, spec, default_branch, .. } = target;
     let Some(default_branch) = default_branch else {
         return Ok(());
     };

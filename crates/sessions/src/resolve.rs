@@ -2,7 +2,7 @@ use valetkey_model::{Actor, Integration, Problem, ProblemCode, ProviderKind, Rep
 
 use crate::{
     run::Run,
-    slots::{self, Toolbox},
+    slots::{self, Serving, Toolbox},
 };
 
 /// Which integration serves what.
@@ -20,8 +20,8 @@ pub(crate) struct Served {
     pub(crate) index: usize,
     /// What was asked.
     pub(crate) spec: RepositorySpec,
-    /// What the session acts with there.
-    pub(crate) integration: Integration,
+    /// What the session acts with there; without one it reads what anybody may read.
+    pub(crate) integration: Option<Integration>,
 }
 
 /// Decides, per repository, which integration serves it, and notes why.
@@ -45,17 +45,27 @@ async fn choose(
     toolbox: &Toolbox<'_>,
     index: usize,
     spec: &RepositorySpec,
-) -> Result<Integration, Problem> {
-    let resolved = toolbox.serving(&run.parts.integrations, &spec.url, spec.integration.as_ref()).await;
-    let resolved = resolved.map_err(|problem| for_all(problem, spec))?;
-    let record = &mut run.session.repositories[index];
-    record.provider = Some(resolved.integration.provider);
-    record.integration = Some(resolved.integration.id.clone());
-    let reason = resolved.reason_for_all();
-    record.integration_reason = Some(reason.clone());
+) -> Result<Option<Integration>, Problem> {
+    let serving = toolbox.serving(&run.parts.integrations, &spec.url, spec.integration.as_ref()).await;
+    let (integration, reason) = match serving.map_err(|problem| for_all(problem, spec))? {
+        Serving::Integration(resolved) => {
+            let reason = resolved.reason.told_to_all(&resolved.integration);
+            (Some(resolved.integration), reason)
+        }
+        Serving::Nothing(why) => (None, why),
+    };
+    let provider =
+        integration.as_ref().map(|it| it.provider).or_else(|| ProviderKind::guess(spec.url.instance().host()));
     let line = format!("{}: {reason}", spec.url.path());
-    run.log_at(resolved.integration.provider, line).await?;
-    Ok(resolved.integration)
+    let record = &mut run.session.repositories[index];
+    record.provider = provider;
+    record.integration = integration.as_ref().map(|it| it.id.clone());
+    record.integration_reason = Some(reason);
+    if integration.is_none() {
+        record.push_branch = None;
+    }
+    run.log_at(provider, line).await?;
+    Ok(integration)
 }
 
 /// A refusal without the list of what is somebody's own: everybody in the project may read it.
@@ -76,7 +86,7 @@ async fn choose_others(
 ) -> Result<Vec<Integration>, Problem> {
     let mut others = Vec::new();
     for provider in ProviderKind::ALL {
-        if repositories.iter().any(|served| served.integration.provider == provider) {
+        if repositories.iter().filter_map(|served| served.integration.as_ref()).any(|it| it.provider == provider) {
             continue;
         }
         match toolbox.slot(provider) {

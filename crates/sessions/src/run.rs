@@ -82,8 +82,15 @@ impl Run {
     }
 
     /// The same, for what is done at a provider: `[GitLab] …`.
-    pub(crate) async fn log_at(&self, provider: ProviderKind, line: impl AsRef<str>) -> Result<(), Problem> {
-        self.log(format!("[{provider}] {}", line.as_ref())).await
+    pub(crate) async fn log_at(
+        &self,
+        provider: impl Into<Option<ProviderKind>>,
+        line: impl AsRef<str>,
+    ) -> Result<(), Problem> {
+        match provider.into() {
+            Some(provider) => self.log(format!("[{provider}] {}", line.as_ref())).await,
+            None => self.log(line).await,
+        }
     }
 
     pub(crate) async fn event(&self, body: EventBody) -> Result<(), Problem> {

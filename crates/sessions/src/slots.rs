@@ -2,11 +2,20 @@
 
 use valetkey_integrations::{Integrations, Resolved};
 use valetkey_model::{
-    Actor, Integration, IntegrationRef, Problem, ProjectName, ProviderKind, RepoUrl, Resolution, Slot, Tools,
+    Actor, Integration, IntegrationChoice, IntegrationRef, Problem, ProjectName, ProviderKind, Reason, RepoUrl,
+    Resolution, Slot, Tools,
 };
 use valetkey_store::Store;
 
 use crate::run::Run;
+
+/// What serves a repository of a session.
+pub(crate) enum Serving {
+    /// An integration.
+    Integration(Box<Resolved>),
+    /// Nothing, and why, for people.
+    Nothing(String),
+}
 
 /// An assistant's tools, with the integrations that it pins, as one person may use them in a project now.
 pub(crate) struct Toolbox<'a> {
@@ -50,19 +59,32 @@ impl<'a> Toolbox<'a> {
         &self,
         integrations: &Integrations,
         url: &RepoUrl,
-        chosen: Option<&IntegrationRef>,
-    ) -> Result<Resolved, Problem> {
+        chosen: Option<&IntegrationChoice>,
+    ) -> Result<Serving, Problem> {
         let instance = url.instance();
-        let fits = |it: &&Integration| it.provider.is_forge() && it.instance_url == *instance;
-        let pin = self.pinned.iter().find(fits).filter(|_| chosen.is_none());
-        let pinned = pin.map(|pin| IntegrationRef::Id(pin.id.clone()));
-        let named = chosen.or(pinned.as_ref());
-        let mut resolved = integrations.resolve(self.by, self.project, None, Some(instance), named).await?;
-        self.tools.admit(&resolved.integration)?;
-        if pin.is_some() {
-            resolved.reason = format!("'{}' is pinned by the assistant.", resolved.integration.alias);
+        let (named, reason) = match chosen {
+            Some(IntegrationChoice::NoIntegration) => return Ok(Serving::Nothing(Reason::NO_INTEGRATION.to_owned())),
+            Some(IntegrationChoice::Integration(which)) => (Some(which.clone()), None),
+            None => {
+                let fits = |it: &&Integration| it.provider.is_forge() && it.instance_url == *instance;
+                let pin = self.pinned.iter().find(fits).map(|pin| IntegrationRef::Id(pin.id.clone()));
+                let reason = pin.as_ref().map(|_| Reason::Pinned);
+                (pin, reason)
+            }
+        };
+        let found = integrations.resolve(self.by, self.project, None, Some(instance), named.as_ref()).await;
+        let provider = match &found {
+            Ok(resolved) => Some(resolved.integration.provider),
+            Err(_) => ProviderKind::guess(instance.host()),
+        };
+        if let Some(provider) = provider.filter(|it| chosen.is_none() && self.tools.goes_without(*it)) {
+            return Ok(Serving::Nothing(format!(
+                "The assistant has no integration for {provider}: it is read as anybody may read it, and nothing is pushed."
+            )));
         }
-        Ok(resolved)
+        let resolved = found?;
+        self.tools.admit(&resolved.integration)?;
+        Ok(Serving::Integration(Box::new(Resolved { reason: reason.unwrap_or(resolved.reason), ..resolved })))
     }
 }
 

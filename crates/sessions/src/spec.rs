@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{
-    Assistant, AssistantRef, BranchName, IntegrationRef, Problem, ProblemCode, ProjectName, ProjectSettings,
+    Assistant, AssistantRef, BranchName, IntegrationChoice, Problem, ProblemCode, ProjectName, ProjectSettings,
     PushPattern, PushPlaceholders, RepoUrl, RepositorySpec, SessionSpec, StartedFrom,
 };
 
@@ -44,9 +44,9 @@ pub struct NewRepository {
     /// The branch to push to; one named after the session if none. It must fit the project's push pattern, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push_branch: Option<BranchName>,
-    /// The integration to use, by id or alias; resolved if none.
+    /// The integration to use, by id or alias, or `none`; resolved if nothing is chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub integration: Option<IntegrationRef>,
+    pub integration: Option<IntegrationChoice>,
     /// Whether the session may rewrite the push branch's history.
     #[serde(default)]
     pub allow_force: bool,
@@ -145,6 +145,12 @@ pub(crate) fn check_agent(command: &[String]) -> Result<(), Problem> {
 
 impl NewRepository {
     fn into_spec(self, defaults: &Defaults<'_>) -> Result<RepositorySpec, Problem> {
+        let nothing_pushed = self.integration == Some(IntegrationChoice::NoIntegration);
+        if nothing_pushed && (self.push_branch.is_some() || self.allow_force) {
+            let detail = format!("Nothing is pushed to {}, as no integration is to be used for it.", self.url);
+            return Err(Problem::new(ProblemCode::InvalidInput, detail)
+                .remedy("Leave the push branch out, or choose an integration."));
+        }
         let push_branch = match self.push_branch {
             Some(named) => admitted(named, defaults)?,
             None => defaults.settings.push_pattern.clone().unwrap_or_default().branch(defaults.of),
@@ -244,6 +250,10 @@ mod tests {
                 "branch",
             ),
             (serde_json::json!({"task": "t", "repositories": [repo], "owner": "somebody"}), "unknown field"),
+            (
+                serde_json::json!({"task": "t", "repositories": [{"url": "https://gitlab.com/a/b", "integration": "none", "pushBranch": "x"}]}),
+                "Nothing is pushed",
+            ),
         ] {
             let error = ask(body).unwrap_err();
             assert!(error.contains(part), "{error}");

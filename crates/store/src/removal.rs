@@ -118,7 +118,7 @@ async fn take_from_grants(tx: &mut Transaction<'_, Any>, id: &IntegrationId) -> 
     for row in &rows {
         let Ok(mut grant) = Record::new(row, "grant", "id").json::<Grant>("body") else { continue };
         grant.integrations.retain(|granted| granted.id != *id);
-        grant.repositories.retain(|granted| granted.integration != *id);
+        grant.repositories.retain(|granted| granted.with.as_ref().is_none_or(|with| with.integration != *id));
         sqlx::query("UPDATE grants SET body = $2 WHERE id = $1")
             .bind(grant.id.as_str())
             .bind(to_json(&grant))

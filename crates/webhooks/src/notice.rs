@@ -56,6 +56,9 @@ struct RepositoryNotice<'a> {
     commit: Option<&'a ObjectId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pull_request_url: Option<&'a str>,
+    /// Whether it changed and nothing may be pushed to it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unpushed: bool,
 }
 
 /// Why a session did not end well.
@@ -120,6 +123,7 @@ impl<'a> From<&'a RepositoryRun> for RepositoryNotice<'a> {
             branch_url: run.branch_url.as_deref(),
             commit: run.commit.as_ref(),
             pull_request_url: run.pull_request_url.as_deref(),
+            unpushed: run.unpushed,
         }
     }
 }

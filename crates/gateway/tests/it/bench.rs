@@ -13,8 +13,8 @@ use valetkey_gateway::{Gateway, Timing};
 use valetkey_git::{ConfigEntries, Git};
 use valetkey_integrations::{Lease, Wanted};
 use valetkey_model::{
-    Clock as _, EngineId, GrantedRepository, Integration, ProjectName, PushPolicy, RepoUrl, Session, SessionId,
-    SessionSpec, UserId,
+    Clock as _, EngineId, GrantedAccess, GrantedRepository, Integration, ProjectName, PushPolicy, RepoUrl, Session,
+    SessionId, SessionSpec, UserId,
 };
 use valetkey_seal::SystemEntropy;
 use valetkey_testbed::{ForgeBed, Testbed};
@@ -60,7 +60,7 @@ impl Bench {
         let bed = Testbed::new(&[&forge]).await;
         let integration = bed.connect(&forge).await;
         let gateway = start_gateway(&bed).await;
-        let (session, lease) = grant(&bed, &integration, forge.url(), allow_force).await;
+        let (session, lease) = grant(&bed, Some(&integration), forge.url(), allow_force).await;
         Self { bed, forge, gateway, integration, session, lease }
     }
 
@@ -152,7 +152,12 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
 }
 
 /// A session that exists in the store, with a grant for one repository.
-pub(crate) async fn grant(bed: &Testbed, with: &Integration, url: RepoUrl, allow_force: bool) -> (SessionId, Lease) {
+pub(crate) async fn grant(
+    bed: &Testbed,
+    with: Option<&Integration>,
+    url: RepoUrl,
+    allow_force: bool,
+) -> (SessionId, Lease) {
     let now = bed.clock.now();
     let id = SessionId::new(now, &SystemEntropy);
     let spec = SessionSpec {
@@ -167,11 +172,13 @@ pub(crate) async fn grant(bed: &Testbed, with: &Integration, url: RepoUrl, allow
     let session = Session::new(id.clone(), ProjectName::default_project(), UserId::admin(), spec, now);
     bed.store.insert_session(&session, &EngineId::new(now, &SystemEntropy)).await.unwrap();
     let push = PushPolicy { branch: "feature/x".parse().unwrap(), allow_force };
+    let with = with.map(|with| (with.clone(), GrantedAccess { integration: with.id.clone(), push }));
+    let (integrations, with) = with.unzip();
     let wanted = Wanted {
         session: id.clone(),
-        integrations: vec![with.clone()],
+        integrations: integrations.into_iter().collect(),
         overridden: Vec::new(),
-        repositories: vec![GrantedRepository { url, integration: with.id.clone(), push }],
+        repositories: vec![GrantedRepository { url, with }],
         ends_at: now + SignedDuration::from_hours(1),
     };
     let (_, lease) = bed.integrations.grant(wanted).await.unwrap();

@@ -5,3 +5,4 @@ mod bench;
 mod pull;
 mod push;
 mod revoked;
+mod without;

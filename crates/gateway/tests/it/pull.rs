@@ -46,7 +46,7 @@ async fn a_forged_an_ended_and_another_sessions_lease_open_nothing() {
     let bench = Bench::new().await;
     bench.forge.repository("team/other");
     let (other_session, other_lease) =
-        grant(&bench.bed, &bench.integration, bench.forge.url_of("team/other"), false).await;
+        grant(&bench.bed, Some(&bench.integration), bench.forge.url_of("team/other"), false).await;
     let (folder, url) = (bench.bed.folder.path(), bench.forge.url().clone_url());
 
     let foreign = bench.gateway.git_config(&other_lease, &[bench.forge.url()]);
@@ -175,7 +175,7 @@ async fn what_is_disconnected_now_is_gone_with_the_next_request() {
     // The old token was revoked when the session that held it ended.
     let another = bench.forge.twin.token(&bench.forge.john, Token::generated().scopes(["api"]));
     let again = bench.bed.try_connect(&bench.forge, &another).await.unwrap();
-    let (_, lease) = grant(&bench.bed, &again, bench.forge.url(), false).await;
+    let (_, lease) = grant(&bench.bed, Some(&again), bench.forge.url(), false).await;
     let config = bench.gateway.git_config(&lease, &[bench.forge.url()]);
     bench.git_with(&config, folder, &["ls-remote", &url]).await.ok();
     bench.bed.integrations.disconnect(&Actor::admin(), &IntegrationRef::Id(again.id), true).await.unwrap();
@@ -228,7 +228,7 @@ async fn two_processes_share_one_store() {
     let forge = ForgeBed::gitlab().await;
     let bed = Testbed::new(&[&forge]).await;
     let it = bed.connect(&forge).await;
-    let (_, lease) = grant(&bed, &it, forge.url(), false).await;
+    let (_, lease) = grant(&bed, Some(&it), forge.url(), false).await;
     let other = bed.another_process();
     assert!(other.still_authorized(lease.as_path_segment(), &forge.url()).await);
 }

@@ -106,7 +106,7 @@ async fn a_pack_that_is_still_coming_is_broken_off() {
     };
     let integration = bed.integrations.connect(connect).await.unwrap();
     let url: RepoUrl = format!("http://{front}/{}", forge.path).parse().unwrap();
-    let (_, lease) = grant(&bed, &integration, url.clone(), false).await;
+    let (_, lease) = grant(&bed, Some(&integration), url.clone(), false).await;
     let gateway = start_gateway(&bed).await;
     let (folder, config) = (bed.folder.path(), gateway.git_config(&lease, std::slice::from_ref(&url)));
     let disconnected = async {

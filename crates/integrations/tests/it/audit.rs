@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
 use valetkey_integrations::{GitAccess, Lease, NewSecret, Wanted};
 use valetkey_model::{
-    Actor, AuditActor, AuditEntry, AuditOutcome, Clock as _, EngineId, Grant, GrantedRepository, Integration,
-    ProblemCode, ProjectName, ProviderKind, PushPolicy, RepositorySpec, SecretOwner, Session, SessionId, SessionSpec,
+    Actor, AuditActor, AuditEntry, AuditOutcome, Clock as _, EngineId, Grant, GrantedAccess, GrantedRepository,
+    Integration, ProblemCode, ProjectName, ProviderKind, PushPolicy, RepositorySpec, SecretOwner, Session, SessionId,
+    SessionSpec,
 };
 use valetkey_seal::{Secret, SystemEntropy};
 use valetkey_store::AuditFilter;
@@ -51,7 +52,10 @@ impl Lent {
             overridden: Vec::new(),
             session: id.clone(),
             integrations: vec![integration.clone()],
-            repositories: vec![GrantedRepository { url: forge.url(), integration: integration.id.clone(), push }],
+            repositories: vec![GrantedRepository {
+                url: forge.url(),
+                with: Some(GrantedAccess { integration: integration.id.clone(), push }),
+            }],
             ends_at: now + SignedDuration::from_hours(1),
         };
         let (grant, lease) = bed.integrations.grant(wanted).await.unwrap();

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use valetkey_integrations::{Connect, Disconnected, RevokedAtProvider, Rotation};
 use valetkey_model::{
-    Alias, AssistantId, AssistantName, AuthMethod, InstanceUrl, Integration, IntegrationId, IntegrationRef,
-    IntegrationView, Level, OwnerScope, Problem, ProblemCode, ProjectName, ProviderKind, RepoUrl, Role, SessionId,
-    Status,
+    Alias, AssistantId, AssistantName, AuthMethod, InstanceUrl, Integration, IntegrationChoice, IntegrationId,
+    IntegrationRef, IntegrationView, Level, OwnerScope, Problem, ProblemCode, ProjectName, ProviderKind, Reason,
+    RepoUrl, Role, SessionId, Status,
 };
 use valetkey_providers::Credential;
 use valetkey_seal::Secret;
@@ -259,17 +259,18 @@ struct Wanted {
     project: Option<ProjectName>,
     /// A repository, or the instance alone.
     url: Option<String>,
-    /// The integration that was chosen, by id or alias.
+    /// What was chosen: an integration by its id or alias, or `none`.
     #[schemars(with = "Option<String>")]
-    integration: Option<IntegrationRef>,
+    integration: Option<IntegrationChoice>,
 }
 
 /// The integration that serves it.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Resolved {
-    /// Which.
-    integration: IntegrationView,
-    /// Why this one.
+    /// Which; absent where it was chosen that none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integration: Option<IntegrationView>,
+    /// Why this one, or none.
     reason: String,
     /// How it was found, level by level.
     steps: Vec<String>,
@@ -277,14 +278,26 @@ struct Resolved {
     candidates: Vec<IntegrationId>,
 }
 
+impl Resolved {
+    fn nothing() -> Self {
+        let reason = Reason::NO_INTEGRATION.to_owned();
+        Self { integration: None, steps: vec![reason.clone()], reason, candidates: Vec::new() }
+    }
+}
+
 async fn resolve(State(app): State<App>, caller: Caller, Params(wanted): Params<Wanted>) -> Answer<Json<Resolved>> {
     let instance = wanted.url.as_deref().map(instance_of).transpose()?;
     let project = wanted.project.unwrap_or_else(ProjectName::default_project);
     caller.actor.require(Role::Member, &project)?;
-    let (provider, chosen) = (wanted.provider, wanted.integration.as_ref());
-    let resolved = app.integrations.resolve(&caller.actor, &project, provider, instance.as_ref(), chosen).await?;
-    let integration = resolved.integration.view(app.now());
-    let valetkey_integrations::Resolved { reason, steps, candidates, .. } = resolved;
+    let chosen = match &wanted.integration {
+        Some(IntegrationChoice::NoIntegration) => return Ok(Json(Resolved::nothing())),
+        Some(IntegrationChoice::Integration(which)) => Some(which),
+        None => None,
+    };
+    let by = &caller.actor;
+    let resolved = app.integrations.resolve(by, &project, wanted.provider, instance.as_ref(), chosen).await?;
+    let (integration, reason) = (Some(resolved.integration.view(app.now())), resolved.told());
+    let valetkey_integrations::Resolved { steps, candidates, .. } = resolved;
     Ok(Json(Resolved { integration, reason, steps, candidates }))
 }
 

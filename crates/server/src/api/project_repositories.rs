@@ -158,7 +158,9 @@ impl ProjectRepositoryView {
 
 impl CheckedView {
     fn new(app: &App, checked: CheckedRepository) -> Self {
-        let CheckedRepository { repository, with: Resolved { integration, reason, steps, candidates } } = checked;
+        let CheckedRepository { repository, with } = checked;
+        let reason = with.told();
+        let Resolved { integration, steps, candidates, .. } = with;
         Self {
             repository: ProjectRepositoryView::new(repository, Some(integration.id.clone())),
             integration: integration.view(app.now()),

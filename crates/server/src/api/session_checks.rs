@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use valetkey_model::{IntegrationView, ProblemCode, ProjectName, RepoUrl, Role};
-use valetkey_sessions::{CheckedRepository, NewSession};
+use valetkey_sessions::{CheckedRepository, NewSession, ServedBy};
 
 use crate::{
     App,
@@ -37,10 +37,10 @@ pub(crate) fn rows() -> Vec<Row> {
 struct CheckedView {
     /// Which.
     url: RepoUrl,
-    /// What the session would act with there.
+    /// What the session would act with there; absent where it would use no integration, and where that can't be said.
     #[serde(skip_serializing_if = "Option::is_none")]
     integration: Option<IntegrationView>,
-    /// Why that one.
+    /// Why that one, or none.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// Whether it may push.
@@ -48,7 +48,7 @@ struct CheckedView {
     /// The default branch, where the provider said it.
     #[serde(skip_serializing_if = "Option::is_none")]
     default_branch: Option<String>,
-    /// Why it may not.
+    /// Why a session can't start there. Where it uses no integration it may read, if nothing is said here.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ProblemDocument>,
 }
@@ -61,16 +61,16 @@ async fn check(
 ) -> Answer<Json<Page<CheckedView>>> {
     let checked = app.engine.check(&caller.actor, &project, new.assistant.as_ref(), &new.repositories).await?;
     let now = app.now();
-    let view = |CheckedRepository { url, served_by, default_branch, problem }: CheckedRepository| {
-        let (integration, reason) = served_by.unzip();
-        CheckedView {
-            url,
-            integration: integration.map(|integration| integration.view(now)),
-            reason,
-            can_push: problem.is_none(),
-            default_branch,
-            problem: problem.map(|problem| Failure::from(problem).into()),
-        }
+    let view = |checked: CheckedRepository| {
+        let can_push = checked.can_push();
+        let CheckedRepository { url, served_by, default_branch, problem } = checked;
+        let (integration, reason) = match served_by {
+            Some(ServedBy::Integration(integration, reason)) => (Some(integration.view(now)), Some(reason)),
+            Some(ServedBy::Nothing(reason)) => (None, Some(reason)),
+            None => (None, None),
+        };
+        let problem = problem.map(|problem| Failure::from(problem).into());
+        CheckedView { url, integration, reason, can_push, default_branch, problem }
     };
     Ok(Json(Page::whole(checked.into_iter().map(view).collect())))
 }

@@ -13,3 +13,4 @@ mod forges;
 mod hostile;
 mod publishing;
 mod secrets;
+mod without;

@@ -15,7 +15,7 @@ async fn usable(store: &Store, session: &SessionId) -> Option<(Vec<IntegrationId
     let grant = store.grant_by_lease(session.as_str()).await.unwrap()?;
     Some((
         grant.integrations.into_iter().map(|i| i.id).collect(),
-        grant.repositories.into_iter().map(|r| r.integration).collect(),
+        grant.repositories.into_iter().filter_map(|r| Some(r.with?.integration)).collect(),
     ))
 }
 

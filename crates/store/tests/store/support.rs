@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use tempfile::TempDir;
 use valetkey_model::{
-    Account, AuthMethod, CheckOutcome, Details, EngineId, Entropy, Grant, GrantId, GrantedIntegration,
+    Account, AuthMethod, CheckOutcome, Details, EngineId, Entropy, Grant, GrantId, GrantedAccess, GrantedIntegration,
     GrantedRepository, Integration, IntegrationId, Limits, OwnerScope, Phase, ProjectName, ProviderKind, PushPolicy,
     RepositorySpec, Session, SessionId, SessionSpec, TokenId, UserId,
 };
@@ -161,8 +161,10 @@ pub(crate) fn grant(session: &Session, integrations: &[&Integration]) -> Grant {
     };
     let repository = |i: &&Integration| GrantedRepository {
         url: session.spec.repositories[0].url.clone(),
-        integration: i.id.clone(),
-        push: PushPolicy { branch: "feature/x".parse().unwrap(), allow_force: false },
+        with: Some(GrantedAccess {
+            integration: i.id.clone(),
+            push: PushPolicy { branch: "feature/x".parse().unwrap(), allow_force: false },
+        }),
     };
     Grant {
         id: GrantId::new(at(2_000), &Counter),

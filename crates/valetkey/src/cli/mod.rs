@@ -8,8 +8,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use valetkey_model::{
-    Alias, AssistantRef, BranchName, InstanceUrl, InstanceUrlError, IntegrationRef, ProjectName, ProviderKind, RepoUrl,
-    SecretName, SessionId, TokenId,
+    Alias, AssistantRef, BranchName, InstanceUrl, InstanceUrlError, IntegrationChoice, IntegrationRef, ProjectName,
+    ProviderKind, RepoUrl, SecretName, SessionId, TokenId,
 };
 
 use crate::{repo_argument::RepoArgument, settings::SettingsArgs};
@@ -307,9 +307,9 @@ pub(crate) enum IntegrationsCommand {
         /// The session's project
         #[arg(long, default_value_t = ProjectName::default_project())]
         project: ProjectName,
-        /// As if this one were chosen
-        #[arg(long, value_name = "ID|ALIAS")]
-        integration: Option<IntegrationRef>,
+        /// As if this one were chosen, or none
+        #[arg(long, value_name = "ID|ALIAS|none")]
+        integration: Option<IntegrationChoice>,
     },
 }
 
@@ -330,8 +330,11 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "TASK")]
     pub(crate) task: String,
     /// A repository, and the branch to start from; may be given several times
-    #[arg(long, required = true, value_name = "URL[@BRANCH]")]
+    #[arg(long, required_unless_present = "read", value_name = "URL[@BRANCH]")]
     pub(crate) repo: Vec<RepoArgument>,
+    /// A repository that everybody may read, to read without an integration; may be given several times
+    #[arg(long, value_name = "URL[@BRANCH]")]
+    pub(crate) read: Vec<RepoArgument>,
     /// The branch to push to; valetkey/… if none
     #[arg(long, value_name = "BRANCH")]
     pub(crate) push_branch: Option<BranchName>,
@@ -344,9 +347,9 @@ pub(crate) struct RunArgs {
     /// Open a pull (merge) request for what was pushed
     #[arg(long)]
     pub(crate) pr: bool,
-    /// The integration to use; found by the repository's host if none
-    #[arg(long, value_name = "ID|ALIAS")]
-    pub(crate) integration: Option<IntegrationRef>,
+    /// The integration to use, or `none`; found by the repository's host if not given
+    #[arg(long, value_name = "ID|ALIAS|none")]
+    pub(crate) integration: Option<IntegrationChoice>,
     /// How long the agent may take: 90s, 45m, 1h, 2d
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub(crate) timeout: Option<Duration>,

@@ -1,7 +1,7 @@
 use std::io;
 
 use serde_json::{Value, json};
-use valetkey_model::{IntegrationRef, IntegrationView, Problem, ProblemCode, RepoUrl};
+use valetkey_model::{IntegrationChoice, IntegrationRef, IntegrationView, Problem, ProblemCode, RepoUrl};
 use valetkey_seal::Secret;
 
 use super::{
@@ -175,12 +175,14 @@ fn steps_of(found: &Value) -> Option<String> {
 }
 
 fn print_resolved(context: &Context, repository: &RepoUrl, found: &Value) -> Result<(), Problem> {
-    let view: IntegrationView = typed(&found["integration"])?;
+    let view: Option<IntegrationView> = typed(&found["integration"])?;
     output::print(context.format, found, || {
+        let named = |view: &IntegrationView| format!("{} ({})", view.alias, view.id);
+        let account = |view: &IntegrationView| format!("{} at {}", view.account.username, view.instance_url);
         output::fields([
             ("repository", Some(repository.to_string())),
-            ("integration", Some(format!("{} ({})", view.alias, view.id))),
-            ("account", Some(format!("{} at {}", view.account.username, view.instance_url))),
+            ("integration", Some(view.as_ref().map_or_else(|| IntegrationChoice::NONE.to_owned(), named))),
+            ("account", view.as_ref().map(account)),
             ("because", found["reason"].as_str().map(str::to_owned)),
             ("looked at", steps_of(found)),
         ])

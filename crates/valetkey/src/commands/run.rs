@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use valetkey_model::{Problem, ProblemCode};
+use valetkey_model::{IntegrationChoice, Problem, ProblemCode};
 
 use super::{follow, session_view::SessionView, typed};
 use crate::{
@@ -24,19 +24,20 @@ pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, Problem>
 
 /// The body with which the session is asked for.
 fn wanted(args: &RunArgs) -> Result<Value, Problem> {
-    let repositories: Vec<Value> = args
-        .repo
-        .iter()
-        .map(|repo| {
-            json!({
-                "url": repo.url,
-                "branch": repo.branch,
-                "pushBranch": args.push_branch,
-                "integration": args.integration,
-                "allowForce": args.allow_force,
-            })
+    let worked_on = args.repo.iter().map(|repo| {
+        json!({
+            "url": repo.url,
+            "branch": repo.branch,
+            "pushBranch": args.push_branch,
+            "integration": args.integration,
+            "allowForce": args.allow_force,
         })
-        .collect();
+    });
+    let read = args
+        .read
+        .iter()
+        .map(|repo| json!({ "url": repo.url, "branch": repo.branch, "integration": IntegrationChoice::NoIntegration }));
+    let repositories: Vec<Value> = worked_on.chain(read).collect();
     let mut body = json!({
         "task": args.task,
         "repositories": repositories,

@@ -116,6 +116,7 @@ fn describe_repository(run: &RepositoryRun) -> String {
         ("integration", run.integration.as_ref().map(ToString::to_string)),
         ("because", run.integration_reason.clone()),
         ("from", run.branch.as_ref().map(ToString::to_string)),
+        ("not pushed", run.unpushed.then(|| "it changed; the work is kept in the workspace".to_owned())),
         ("push to", run.push_branch.as_ref().map(ToString::to_string)),
         ("commit", run.commit.as_ref().map(ToString::to_string)),
         ("branch page", run.branch_url.clone()),

@@ -94,6 +94,8 @@ struct Repository {
     provider: Option<&'static str>,
     integration: Option<Chosen>,
     reason: Option<String>,
+    /// Whether it changed, and nothing may be pushed there.
+    unpushed: bool,
     branch: Option<String>,
     push_branch: Option<String>,
     commit: Option<String>,
@@ -163,7 +165,7 @@ impl Outcome {
         let message = session.message.as_deref().unwrap_or_default();
         Self {
             headline: message.lines().next().unwrap_or("Completed").to_owned(),
-            nothing_changed: session.repositories.iter().all(|run| run.branch_url.is_none()),
+            nothing_changed: session.repositories.iter().all(|run| run.branch_url.is_none() && !run.unpushed),
         }
     }
 }
@@ -178,6 +180,7 @@ impl Repository {
             provider: run.provider.map(valetkey_model::ProviderKind::name),
             integration: run.integration.as_ref().map(chosen),
             reason: run.integration_reason.clone(),
+            unpushed: run.unpushed,
             branch: text(&run.branch),
             push_branch: text(&run.push_branch),
             commit: run.commit.as_ref().map(|commit| commit.as_str().chars().take(8).collect()),

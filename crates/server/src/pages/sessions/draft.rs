@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use valetkey_model::{
-    AssistantId, AssistantRef, BranchName, IntegrationRef, Problem, ProblemCode, ProjectName, RepoUrl, RepoUrlError,
+    AssistantId, AssistantRef, BranchName, IntegrationChoice, Problem, ProblemCode, ProjectName, RepoUrl, RepoUrlError,
     Session, sentence,
 };
 use valetkey_sessions::{NewAgent, NewRepository, NewSession};
@@ -89,7 +89,10 @@ impl From<&Session> for Draft {
         let repository = |repository: &valetkey_model::RepositorySpec| RepositoryEntry {
             url: Entry::new(repository.url.to_string()),
             branch: or_empty(repository.branch.as_ref().map(ToString::to_string)),
-            push_branch: Entry::new(repository.push_branch.to_string()),
+            push_branch: match repository.integration {
+                Some(IntegrationChoice::NoIntegration) => Entry::default(),
+                _ => Entry::new(repository.push_branch.to_string()),
+            },
             integration: or_empty(repository.integration.as_ref().map(ToString::to_string)),
             check: None,
         };
@@ -212,7 +215,7 @@ impl RepositoryEntry {
         let url = self.read_url();
         let branch = self.branch.optional::<BranchName>();
         let push_branch = self.push_branch.optional::<BranchName>();
-        let integration = self.integration.optional::<IntegrationRef>();
+        let integration = self.integration.optional::<IntegrationChoice>();
         let wrong = [&self.branch, &self.push_branch, &self.integration].iter().any(|entry| entry.problem.is_some());
         let url = url.filter(|_| !wrong)?;
         Some(NewRepository { url, branch, push_branch, integration, allow_force: false })

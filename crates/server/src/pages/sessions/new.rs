@@ -187,8 +187,8 @@ async fn usable(app: &App, caller: &Caller, project: &ProjectName) -> Result<Vec
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::{Phase, ProblemCode, ProviderKind};
-    use valetkey_sessions::CheckedRepository;
+    use valetkey_model::{Phase, ProblemCode, ProviderKind, Reason};
+    use valetkey_sessions::{CheckedRepository, ServedBy};
 
     use super::{super::tests::session, *};
     use crate::pages::{integrations::tests::integration, render::tests::html};
@@ -207,12 +207,18 @@ pub(super) mod tests {
         let mut again = Draft::from(&session(1, Phase::Failed));
         let url = "https://gitlab.com/acme/web/app".parse().unwrap();
         let reason = "'Work' is the only User Global integration for https://gitlab.com.".to_owned();
-        let served_by = Some((integration(1, ProviderKind::GitLab), reason));
+        let served_by = Some(ServedBy::Integration(Box::new(integration(1, ProviderKind::GitLab)), reason));
         let good = CheckedRepository { url, served_by, default_branch: Some("main".into()), problem: None };
         let refusal = Problem::new(ProblemCode::PushNotAllowed, "You may read acme/design-tokens and not push to it.");
         let bad = CheckedRepository { problem: Some(refusal.remedy("Ask for the role Developer.")), ..good.clone() };
         again.repositories[0].check = Some(good.into());
         again.repositories[1].check = Some(bad.into());
+        let mut reading =
+            Draft::typed(&Form::of("task=Read&url=https%3A%2F%2Fgitlab.com%2Facme%2Fdocs&integration=none"));
+        let why = Some(ServedBy::Nothing(Reason::NO_INTEGRATION.to_owned()));
+        let url = "https://gitlab.com/acme/docs".parse().unwrap();
+        let found = CheckedRepository { url, served_by: why, default_branch: None, problem: None };
+        reading.repositories[0].check = Some(found.into());
         let nowhere = NewView { projects: ProjectChoice::default(), ..view(Draft::default(), false) };
         let origin = Origin {
             id: "018f0000-0000-7000-8000-000000000201".into(),
@@ -224,6 +230,7 @@ pub(super) mod tests {
             ("new_session_of_an_assistant", html(of_an_assistant)),
             ("new_session", html(view(Draft::default(), true))),
             ("new_session_again", html(view(again, true))),
+            ("new_session_that_only_reads", html(view(reading, true))),
             ("new_session_refused", html(view(wrong, false))),
             ("new_session_nowhere", html(nowhere)),
         ]
