@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 
 fn test() -> Result<()> {
     cargo(["test", "--workspace"])?;
-    if let Some(server) = postgres::Server::start()? {
+    if let Some(server) = postgres::Server::start("the store and two refreshing processes")? {
         let store = ["test", "--package", "valetkey-store", "--test", "store"];
         run(cargo_command(store).env("VALETKEY_TEST_POSTGRES", server.url()))?;
         let refresh = ["test", "--package", "valetkey-integrations", "--lib", "refresh::"];
@@ -99,7 +99,10 @@ fn deny() -> Result<()> {
 
 fn bench() -> Result<()> {
     cargo(["bench", "--package", "valetkey-redact"])?;
-    cargo(["bench", "--package", "valetkey"])
+    cargo(["bench", "--package", "valetkey"])?;
+    let mut lists = cargo_command(["bench", "--package", "valetkey-server", "--bench", "lists"]);
+    let server = postgres::Server::start("the lists of a full store")?;
+    run(lists.envs(server.as_ref().map(|server| ("VALETKEY_TEST_POSTGRES", server.url()))))
 }
 
 fn fuzz(seconds: &str) -> Result<()> {

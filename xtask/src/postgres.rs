@@ -17,18 +17,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one; `None`, with a line that says why, where it can't be had.
-    pub(crate) fn start() -> Result<Option<Self>> {
+    /// Starts one; `None`, with a line that says what is skipped and why, where it can't be had.
+    pub(crate) fn start(what_for: &str) -> Result<Option<Self>> {
         let Some(programs) = programs() else {
-            println!(
-                "skipped: the store and two refreshing processes on PostgreSQL (its server programs are not installed)"
-            );
+            println!("skipped: {what_for} on PostgreSQL (its server programs are not installed)");
             return Ok(None);
         };
         if is_root() && !succeeds("id", ["postgres"]) {
-            println!(
-                "skipped: the store and two refreshing processes on PostgreSQL (it refuses to run as root, and there is no user postgres)"
-            );
+            println!("skipped: {what_for} on PostgreSQL (it refuses to run as root, and there is no user postgres)");
             return Ok(None);
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

@@ -1,6 +1,7 @@
 //! Lists and choices in a full store: 10,000 integrations, 100,000 sessions, 1,000 people in 200 projects.
 //!
-//! `cargo bench -p valetkey-server`. With `VALETKEY_TEST_POSTGRES` set, the same on that PostgreSQL server.
+//! `cargo bench -p valetkey-server`. With `VALETKEY_TEST_POSTGRES` set, the same on that PostgreSQL server. It fails where a
+//! figure is not what is wanted; on a machine that does other work meanwhile the late ones soon are not.
 #![expect(clippy::print_stdout, reason = "a benchmark prints figures")]
 
 use std::{
@@ -39,23 +40,27 @@ async fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("valetkey.db");
     println!("| store | list | median | 99th percentile | wanted |\n| --- | --- | --- | --- | --- |");
-    measure("SQLite", DatabaseUrl::sqlite(&file), &format!("sqlite://{}", file.display()), folder.path()).await?;
+    let address = format!("sqlite://{}", file.display());
+    let mut missed = measure("SQLite", DatabaseUrl::sqlite(&file), &address, folder.path()).await?;
     if let Ok(server) = std::env::var("VALETKEY_TEST_POSTGRES") {
         let name = format!("valetkey_lists_{}", std::process::id());
         let pool = AnyPool::connect(&format!("{server}/postgres")).await?;
         sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await?;
         let url = format!("{server}/{name}");
-        measure("PostgreSQL", url.parse()?, &url, folder.path()).await?;
+        missed += measure("PostgreSQL", url.parse()?, &url, folder.path()).await?;
         sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&pool).await?;
     }
+    ensure!(missed == 0, "{missed} of these take longer than wanted");
     Ok(())
 }
 
-async fn measure(name: &str, url: DatabaseUrl, address: &str, folder: &std::path::Path) -> Result<()> {
+/// Prints the table of one database; how many of its figures are not what is wanted.
+async fn measure(name: &str, url: DatabaseUrl, address: &str, folder: &std::path::Path) -> Result<usize> {
     let store = Store::open(&url).await?;
     fill(&store, address).await?;
     let (member, admin) = (token(&store, "person-1").await?, token(&store, "admin").await?);
     let (server, engine) = serve(&store, folder).await?;
+    let mut missed = 0;
     for (list, who, path) in [
         ("integrations, the administrator's page", &admin, "/integrations"),
         (
@@ -74,19 +79,21 @@ async fn measure(name: &str, url: DatabaseUrl, address: &str, folder: &std::path
         ("sessions, a project's API", &member, "/api/v1/projects/project-1/sessions"),
         ("home, a member's", &member, "/"),
     ] {
-        row(name, list, times(&server, who, path).await?, Duration::from_millis(20));
+        missed += usize::from(!row(name, list, times(&server, who, path).await?, Duration::from_millis(20)));
     }
-    row(name, "the choice of an integration", choices(&store).await?, Duration::from_millis(1));
+    missed += usize::from(!row(name, "the choice of an integration", choices(&store).await?, Duration::from_millis(1)));
     engine.shut_down(Duration::from_secs(1)).await;
     store.close().await;
-    Ok(())
+    Ok(missed)
 }
 
-fn row(store: &str, list: &str, mut times: Vec<Duration>, wanted: Duration) {
+/// Prints a figure, and whether it is what is wanted.
+fn row(store: &str, list: &str, mut times: Vec<Duration>, wanted: Duration) -> bool {
     times.sort();
     let (median, late) = (times[times.len() / 2], times[times.len() * 99 / 100]);
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     println!("| {store} | {list} | {:.2} ms | {:.2} ms | ≤ {} ms |", ms(median), ms(late), wanted.as_millis());
+    late <= wanted
 }
 
 async fn times(server: &Router, token: &str, path: &str) -> Result<Vec<Duration>> {
