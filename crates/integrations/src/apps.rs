@@ -162,7 +162,7 @@ impl Integrations {
         if !self.sealer.is_current(&sealed).map_err(|e| seal_problem(&e))? {
             // The master key was rotated in between.
             let again = self.sealer.seal(&app_identity(&key, generation), &new.secrets.to_text());
-            self.store.rewrap_provider_app(&key, generation, sealed.as_bytes(), again.as_bytes()).await?;
+            self.store.rewrap(&key, generation, sealed.as_bytes(), again.as_bytes()).await?;
         }
         tracing::info!(app = %key, "provider application registered");
         Ok(registered(app))

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use valetkey_model::{
-    Account, Actor, Alias, AuditAction, AuthMethod, CheckOutcome, InstanceUrl, Integration, IntegrationId,
-    IntegrationRef, OwnerScope, Problem, ProblemCode, ProviderKind,
+    Account, Actor, Alias, AuditAction, CheckOutcome, InstanceUrl, Integration, IntegrationId, IntegrationRef,
+    OwnerScope, Problem, ProblemCode, ProviderKind,
 };
 use valetkey_providers::{Access, Checked, Credential, provider};
 use valetkey_seal::{Identity, Secret};
@@ -136,7 +136,7 @@ impl Integrations {
         login: Option<String>,
     ) -> Result<Integration, Problem> {
         let known = self.managed(by, which).await?;
-        if matches!(known.auth_method, AuthMethod::OAuth | AuthMethod::App) {
+        if known.auth_method.is_by_consent() {
             let detail =
                 format!("'{}' was connected by consent; its tokens are not for people to replace.", known.alias);
             return Err(Problem::new(ProblemCode::Conflict, detail)
@@ -284,7 +284,7 @@ impl Integrations {
             return Ok(());
         }
         let again = self.sealer.seal(&identity(id, generation), &credential.to_text());
-        self.store.rewrap_credential(id, generation, sealed.as_bytes(), again.as_bytes()).await?;
+        self.store.rewrap(id, generation, sealed.as_bytes(), again.as_bytes()).await?;
         Ok(())
     }
 }

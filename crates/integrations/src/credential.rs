@@ -5,7 +5,12 @@ use valetkey_model::{
 use valetkey_providers::{Credential, Forge, GitAuth, forge};
 use valetkey_seal::{SealError, Sealed};
 
-use crate::{Integrations, connect::identity, refresh::Current};
+use crate::{
+    Integrations,
+    connect::identity,
+    master_key::{PAGE, identity_of},
+    refresh::Current,
+};
 
 /// What a person's own git is given to reach a host, outside of sessions.
 #[derive(Debug)]
@@ -55,12 +60,12 @@ impl Integrations {
     pub async fn unopenable(&self) -> Result<Vec<String>, Problem> {
         let (mut broken, mut after) = (Vec::new(), None);
         loop {
-            let page = self.sealed_page(after.as_ref()).await?;
+            let page = self.store.sealed_page(PAGE, after.as_ref()).await?;
             let Some((last, _)) = page.last() else { return Ok(broken) };
             after = Some(last.clone());
             for (keeper, stored) in page {
                 let sealed = Sealed::from_bytes(stored.sealed);
-                if self.sealer.open(&keeper.identity(stored.generation), &sealed).is_err() {
+                if self.sealer.open(&identity_of(&keeper, stored.generation), &sealed).is_err() {
                     broken.push(keeper.to_string());
                 }
             }
@@ -69,7 +74,7 @@ impl Integrations {
 
     /// Opens an integration's credential: the value and its generation.
     pub(crate) async fn open(&self, of: &Integration) -> Result<(Credential, i64), Problem> {
-        let stored = self.store.credential(&of.id).await?.ok_or_else(|| {
+        let stored = self.store.sealed(&of.id).await?.ok_or_else(|| {
             Problem::new(ProblemCode::IntegrationUnusable, "The integration was disconnected; its credential is gone.")
         })?;
         let sealed = Sealed::from_bytes(stored.sealed);

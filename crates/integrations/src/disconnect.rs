@@ -1,5 +1,5 @@
 use valetkey_model::{
-    Actor, AuditAction, AuthMethod, Integration, IntegrationRef, Problem, ProblemCode, ProjectName, Role, SessionId,
+    Actor, AuditAction, Integration, IntegrationRef, Problem, ProblemCode, ProjectName, Role, SessionId,
 };
 use valetkey_providers::{
     Credential,
@@ -138,13 +138,13 @@ impl Integrations {
             other.id != of.id
                 && other.instance_url == of.instance_url
                 && other.account.id == of.account.id
-                && matches!(other.auth_method, AuthMethod::OAuth | AuthMethod::App)
+                && other.auth_method.is_by_consent()
         };
         Ok(self.store.integrations(filter).await?.iter().any(same))
     }
 
     async fn revoked(&self, of: &Integration, credential: &Credential) -> Result<Revoked, Problem> {
-        let by_consent = matches!(of.auth_method, AuthMethod::OAuth | AuthMethod::App);
+        let by_consent = of.auth_method.is_by_consent();
         if by_consent && self.is_shared(of).await? {
             let detail = "Another integration here stands on the same consent, which was therefore not revoked.";
             return Err(Problem::new(ProblemCode::Conflict, detail).by(of.provider));

@@ -48,7 +48,6 @@ impl Integrations {
             public_url: wish.public_url,
             name: name.trim_end(),
             state: state.expose(),
-            webhooks: false,
         });
         let attempt = OAuthAttempt {
             id: OAuthAttemptId::new(now, &*self.entropy),

@@ -322,31 +322,41 @@ impl Integrations {
         };
         for granted in grant.integrations.iter().filter(|granted| granted.provider == kind) {
             let Some(integration) = self.store.integration(&granted.id).await? else { continue };
-            let Some(mut given) = self.session_token(&grant, &integration).await? else { continue };
-            let to = if granted.overridden { "session, a secret in its place" } else { "session" };
-            self.record_handed_over(session, &integration, to, from).await?;
             if granted.overridden {
-                given.credential.token = self.stand_in(session, &integration).await?;
-                tracing::info!(%session, provider = kind.slug(), "gave a session the secret that stands in for a token");
-            } else {
-                self.store.touch_used(&integration.id, self.clock.now()).await?;
-                tracing::info!(%session, integration = %integration.id, "gave a session its credential");
+                let given = self.stand_in(&grant, integration, from).await?;
+                return Ok(Some(SessionCredential { given, overridden: true }));
             }
-            return Ok(Some(SessionCredential { given, overridden: granted.overridden }));
+            let Some(given) = self.session_token(&grant, &integration).await? else { continue };
+            self.record_handed_over(session, &integration, "session", from).await?;
+            self.store.touch_used(&integration.id, self.clock.now()).await?;
+            tracing::info!(%session, integration = %integration.id, "gave a session its credential");
+            return Ok(Some(SessionCredential { given, overridden: false }));
         }
         Ok(None)
     }
 
-    /// The present value of the secret that a session has in place of an integration's token.
-    async fn stand_in(&self, session: &SessionId, integration: &Integration) -> Result<Secret<String>, Problem> {
+    /// The present value of the secret that a session has in place of an integration's token, which is not given and so
+    /// not refreshed either.
+    async fn stand_in(
+        &self,
+        grant: &Grant,
+        integration: Integration,
+        from: Option<IpAddr>,
+    ) -> Result<SessionToken, Problem> {
+        let session = &grant.session;
+        self.starter(session).await?.require_use_of(&integration)?;
+        self.record_handed_over(session, &integration, "session, a secret in its place", from).await?;
         let secret = match self.store.session(session).await? {
-            Some(session) => self.standing_in(&session, integration).await?,
+            Some(session) => self.standing_in(&session, &integration).await?,
             None => None,
         };
         let gone = || {
             let detail = format!("The secret that stood in for the {} token is gone.", integration.provider);
             Problem::new(ProblemCode::NotFound, detail).remedy("Start the session again.")
         };
-        secret.map(|secret| secret.value).ok_or_else(gone)
+        let token = secret.map(|secret| secret.value).ok_or_else(gone)?;
+        let (known, _) = self.open(&integration).await?;
+        tracing::info!(%session, integration = %integration.id, "gave a session the secret that stands in for a token");
+        Ok(SessionToken { credential: Credential { token, ..known }, integration })
     }
 }

@@ -130,15 +130,6 @@ impl Integrations {
         let all = self.own(by, Some(ProviderKind::GitHub)).await?;
         Ok(all.into_iter().rfind(|it| it.auth_method == valetkey_model::AuthMethod::App))
     }
-
-    /// Where a person installs the app of an integration on further accounts.
-    ///
-    /// # Errors
-    /// `oauth_not_configured` where no app is registered any more.
-    pub async fn install_page(&self, of: &Integration) -> Result<Option<String>, Problem> {
-        let app = self.app(of.provider, &of.instance_url).await?;
-        Ok(app.facts.slug.as_deref().map(|slug| install_url(&of.instance_url, slug, None)))
-    }
 }
 
 /// What to answer whoever names an installation that is not theirs.

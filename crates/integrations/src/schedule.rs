@@ -1,7 +1,7 @@
 //! When a provider is asked next about a credential.
 
 use jiff::{SignedDuration, Timestamp};
-use valetkey_model::{AuthMethod, CheckOutcome, Entropy, Integration, ProblemCode, Status};
+use valetkey_model::{CheckOutcome, Entropy, Integration, ProblemCode, Status};
 
 use crate::refresh::ahead_of_end;
 
@@ -77,7 +77,7 @@ fn usual_pause(of: &Integration, last: LastCheck, now: Timestamp) -> Option<Sign
 }
 
 fn is_over(of: &Integration, now: Timestamp) -> bool {
-    let by_consent = matches!(of.auth_method, AuthMethod::OAuth | AuthMethod::App);
+    let by_consent = of.auth_method.is_by_consent();
     by_consent && of.ends_at().is_some_and(|end| end <= now)
 }
 
@@ -95,6 +95,7 @@ mod tests {
     use valetkey_model::{Account, Details, IntegrationId, OwnerScope, ProviderKind, UserId};
 
     use super::*;
+    use valetkey_model::AuthMethod;
 
     const NOW: i64 = 1_000_000_000;
 

@@ -175,7 +175,7 @@ impl Integrations {
             return Ok(());
         }
         let again = self.sealer.seal(&secret_identity(&secret.id, secret.generation), value);
-        self.store.rewrap_secret(&secret.id, secret.generation, sealed.as_bytes(), again.as_bytes()).await?;
+        self.store.rewrap(&secret.id, secret.generation, sealed.as_bytes(), again.as_bytes()).await?;
         Ok(())
     }
 

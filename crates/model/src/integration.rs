@@ -154,6 +154,11 @@ impl AuthMethod {
             Self::App => "app",
         }
     }
+
+    /// Whether it is kept alive by what a person consented to, so that it is not the token but the consent that ends.
+    pub fn is_by_consent(self) -> bool {
+        matches!(self, Self::OAuth | Self::App)
+    }
 }
 
 /// What a provider tells of an integration beyond account, scopes and end. Nothing of it is secret.

@@ -66,9 +66,7 @@ pub struct RepositoryAccess {
     pub default_branch: Option<String>,
     /// Whether it is read-only for everybody.
     pub archived: bool,
-    /// Whether the account may push.
-    pub can_push: bool,
-    /// Why it may not, as half a sentence without a full stop; set exactly when it may not.
+    /// Why the account may not push, as half a sentence without a full stop; it may if there is none.
     pub why_not_push: Option<String>,
 }
 

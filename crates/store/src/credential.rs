@@ -1,29 +1,8 @@
-use std::fmt;
-
 use jiff::Timestamp;
-use sqlx::{Any, Transaction, any::AnyRow};
+use sqlx::{Any, Transaction};
 use valetkey_model::{AuthMethod, IntegrationId};
 
-use crate::{
-    Store, StoreError,
-    record::{BEFORE_ALL_IDS, Record, millis},
-    refresh,
-};
-
-/// A credential as it is stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoredCredential {
-    /// Which one of its integration it is; part of the identity under which it is sealed.
-    pub generation: i64,
-    /// The sealed bytes.
-    pub sealed: Vec<u8>,
-}
-
-impl fmt::Debug for StoredCredential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoredCredential(generation {}, {} bytes)", self.generation, self.sealed.len())
-    }
-}
+use crate::{Store, StoreError, record::millis, refresh};
 
 /// What a person brings who connects again.
 #[derive(Clone)]
@@ -39,15 +18,6 @@ pub struct Reconnection<'a> {
 }
 
 impl Store {
-    /// The credential of an integration, also while it is being removed: sessions may still hold it.
-    ///
-    /// # Errors
-    /// When the database does not answer or the record is damaged.
-    pub async fn credential(&self, id: &IntegrationId) -> Result<Option<StoredCredential>, StoreError> {
-        let query = sqlx::query("SELECT id, generation, sealed FROM integrations WHERE id = $1").bind(id.as_str());
-        query.fetch_optional(&self.reader).await?.as_ref().map(credential).transpose()
-    }
-
     /// Puts another credential in place of the one of `expected_generation`, and returns its generation, one higher. It
     /// must be sealed under that. Who was about to refresh the one before is too late.
     ///
@@ -91,45 +61,6 @@ impl Store {
         self.scrub().await?;
         Ok(generation)
     }
-
-    /// Up to `limit` credentials, from that of the integration after `after`: for the rotation of master keys.
-    ///
-    /// # Errors
-    /// When the database does not answer or a record is damaged.
-    pub async fn credentials_page(
-        &self,
-        limit: u32,
-        after: Option<&IntegrationId>,
-    ) -> Result<Vec<(IntegrationId, StoredCredential)>, StoreError> {
-        let rows = sqlx::query("SELECT id, generation, sealed FROM integrations WHERE id > $1 ORDER BY id LIMIT $2")
-            .bind(after.map_or(BEFORE_ALL_IDS, IntegrationId::as_str))
-            .bind(i64::from(limit))
-            .fetch_all(&self.reader)
-            .await?;
-        let with_id = |row: &AnyRow| Ok((Record::new(row, "credential", "id").parsed("id")?, credential(row)?));
-        rows.iter().map(with_id).collect()
-    }
-
-    /// Puts `new` in place of `old`, the same credential under another master key; `false` if it is no longer `old`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn rewrap_credential(
-        &self,
-        id: &IntegrationId,
-        generation: i64,
-        old: &[u8],
-        new: &[u8],
-    ) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE integrations SET sealed = $4 WHERE id = $1 AND generation = $2 AND sealed = $3")
-            .bind(id.as_str())
-            .bind(generation)
-            .bind(old)
-            .bind(new)
-            .execute(&self.writer)
-            .await?;
-        Ok(done.rows_affected() == 1)
-    }
 }
 
 async fn replace(
@@ -155,9 +86,4 @@ async fn replace(
     }
     refresh::forget(tx, id).await?;
     Ok(generation)
-}
-
-fn credential(row: &AnyRow) -> Result<StoredCredential, StoreError> {
-    let record = Record::new(row, "credential", "id");
-    Ok(StoredCredential { generation: record.get("generation")?, sealed: record.get("sealed")? })
 }

@@ -8,7 +8,8 @@ use valetkey_model::{InstanceUrl, ProviderKind};
 
 use crate::{
     Store, StoreError, StoredCredential,
-    record::{BEFORE_ALL_IDS, Record, millis, to_json},
+    record::{Record, millis, to_json},
+    sealed::stored,
 };
 
 /// The application that an administrator registered at a provider.
@@ -67,6 +68,10 @@ impl ProviderAppKey {
     /// The key of the application at `instance`.
     pub fn new(provider: ProviderKind, instance: &InstanceUrl) -> Self {
         Self(format!("{} {instance}", provider.slug()))
+    }
+
+    pub(crate) fn of(record: &Record<'_>) -> Result<Self, StoreError> {
+        record.get("key").map(Self)
     }
 
     /// The text form: `github https://github.com`.
@@ -161,67 +166,10 @@ impl Store {
         self.scrub().await?;
         Ok(removed)
     }
-
-    /// The secrets of one application.
-    ///
-    /// # Errors
-    /// When the database does not answer or the record is damaged.
-    pub async fn provider_app_credential(&self, key: &ProviderAppKey) -> Result<Option<StoredCredential>, StoreError> {
-        let query = sqlx::query("SELECT key, generation, sealed FROM provider_apps WHERE key = $1").bind(key.as_str());
-        query.fetch_optional(&self.reader).await?.as_ref().map(|row| credential(&record(row))).transpose()
-    }
-
-    /// Up to `limit` applications' secrets, from those after `after`: for the rotation of master keys.
-    ///
-    /// # Errors
-    /// When the database does not answer or a record is damaged.
-    pub async fn provider_app_credentials_page(
-        &self,
-        limit: u32,
-        after: Option<&ProviderAppKey>,
-    ) -> Result<Vec<(ProviderAppKey, StoredCredential)>, StoreError> {
-        let rows =
-            sqlx::query("SELECT key, generation, sealed FROM provider_apps WHERE key > $1 ORDER BY key LIMIT $2")
-                .bind(after.map_or(BEFORE_ALL_IDS, ProviderAppKey::as_str))
-                .bind(i64::from(limit))
-                .fetch_all(&self.reader)
-                .await?;
-        let with_key = |row| {
-            let record = record(row);
-            Ok((ProviderAppKey(record.get("key")?), credential(&record)?))
-        };
-        rows.iter().map(with_key).collect()
-    }
-
-    /// Puts `new` in place of `old`, the same secrets under another master key; `false` if they are no longer `old`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn rewrap_provider_app(
-        &self,
-        key: &ProviderAppKey,
-        generation: i64,
-        old: &[u8],
-        new: &[u8],
-    ) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("UPDATE provider_apps SET sealed = $4 WHERE key = $1 AND generation = $2 AND sealed = $3")
-                .bind(key.as_str())
-                .bind(generation)
-                .bind(old)
-                .bind(new)
-                .execute(&self.writer)
-                .await?;
-        Ok(done.rows_affected() == 1)
-    }
 }
 
 fn record(row: &AnyRow) -> Record<'_> {
     Record::new(row, "provider application", "key")
-}
-
-fn credential(record: &Record<'_>) -> Result<StoredCredential, StoreError> {
-    Ok(StoredCredential { generation: record.get("generation")?, sealed: record.get("sealed")? })
 }
 
 fn provider_app(row: &AnyRow) -> Result<ProviderApp, StoreError> {
@@ -232,7 +180,7 @@ fn provider_app(row: &AnyRow) -> Result<ProviderApp, StoreError> {
         client_id: record.get("client_id")?,
         origin: record.word("origin")?,
         details: record.json("details")?,
-        credential: credential(&record)?,
+        credential: stored(&record)?,
         created_at: record.time("created_at")?,
         updated_at: record.time("updated_at")?,
     })

@@ -4,7 +4,8 @@ use valetkey_model::{ProjectName, SecretId, SecretName, SecretOwner, UserId};
 
 use crate::{
     Store, StoreError, StoredCredential,
-    record::{BEFORE_ALL_IDS, Record, millis},
+    record::{Record, millis},
+    sealed::stored,
 };
 
 /// A secret that sessions are given: everything about it but the value.
@@ -183,63 +184,12 @@ impl Store {
             .bind(project.map(ProjectName::as_str))
             .fetch_all(&self.reader)
             .await?;
-        rows.iter().map(|row| Ok((secret(row)?, credential(&record(row))?))).collect()
-    }
-
-    /// The sealed value of one secret.
-    ///
-    /// # Errors
-    /// When the database does not answer or the record is damaged.
-    pub async fn secret_value(&self, id: &SecretId) -> Result<Option<StoredCredential>, StoreError> {
-        let query = sqlx::query("SELECT id, generation, sealed FROM secrets WHERE id = $1").bind(id.as_str());
-        query.fetch_optional(&self.reader).await?.as_ref().map(|row| credential(&record(row))).transpose()
-    }
-
-    /// Up to `limit` secrets' sealed values, from those after `after`: for the rotation of master keys.
-    ///
-    /// # Errors
-    /// When the database does not answer or a record is damaged.
-    pub async fn secret_values_page(
-        &self,
-        limit: u32,
-        after: Option<&SecretId>,
-    ) -> Result<Vec<(SecretId, StoredCredential)>, StoreError> {
-        let rows = sqlx::query("SELECT id, generation, sealed FROM secrets WHERE id > $1 ORDER BY id LIMIT $2")
-            .bind(after.map_or(BEFORE_ALL_IDS, SecretId::as_str))
-            .bind(i64::from(limit))
-            .fetch_all(&self.reader)
-            .await?;
-        rows.iter().map(|row| Ok((record(row).parsed("id")?, credential(&record(row))?))).collect()
-    }
-
-    /// Puts `new` in place of `old`, the same value under another master key; `false` if it is no longer `old`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn rewrap_secret(
-        &self,
-        id: &SecretId,
-        generation: i64,
-        old: &[u8],
-        new: &[u8],
-    ) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE secrets SET sealed = $4 WHERE id = $1 AND generation = $2 AND sealed = $3")
-            .bind(id.as_str())
-            .bind(generation)
-            .bind(old)
-            .bind(new)
-            .execute(&self.writer)
-            .await?;
-        Ok(done.rows_affected() == 1)
+        rows.iter().map(|row| Ok((secret(row)?, stored(&record(row))?))).collect()
     }
 }
 
 fn record(row: &AnyRow) -> Record<'_> {
     Record::new(row, "secret", "id")
-}
-
-fn credential(record: &Record<'_>) -> Result<StoredCredential, StoreError> {
-    Ok(StoredCredential { generation: record.get("generation")?, sealed: record.get("sealed")? })
 }
 
 fn secret(row: &AnyRow) -> Result<SecretRecord, StoreError> {

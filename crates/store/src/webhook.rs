@@ -3,8 +3,8 @@ use sqlx::any::AnyRow;
 use valetkey_model::{ProjectName, WebhookEvent, WebhookId, WebhookUrl};
 
 use crate::{
-    Store, StoreError, StoredCredential,
-    record::{BEFORE_ALL_IDS, Record, millis, to_json},
+    Store, StoreError,
+    record::{Record, millis, to_json},
 };
 
 /// Somebody who is told of what happens in a project: everything about them but the signing secret.
@@ -164,15 +164,6 @@ impl Store {
         Ok(deleted)
     }
 
-    /// The signing secrets of one webhook.
-    ///
-    /// # Errors
-    /// When the database does not answer or the record is damaged.
-    pub async fn webhook_secret(&self, id: &WebhookId) -> Result<Option<StoredCredential>, StoreError> {
-        let query = sqlx::query("SELECT id, generation, sealed FROM webhooks WHERE id = $1").bind(id.as_str());
-        query.fetch_optional(&self.reader).await?.as_ref().map(|row| secret(&record(row))).transpose()
-    }
-
     /// Puts another secret, sealed under the generation after `generation`, in place of a webhook's; the one before signs
     /// too until `previous_until`.
     ///
@@ -196,48 +187,10 @@ impl Store {
         }
         self.scrub().await
     }
-
-    /// Up to `limit` webhooks' secrets, from those after `after`: for the rotation of master keys.
-    ///
-    /// # Errors
-    /// When the database does not answer or a record is damaged.
-    pub async fn webhook_secrets_page(
-        &self,
-        limit: u32,
-        after: Option<&WebhookId>,
-    ) -> Result<Vec<(WebhookId, StoredCredential)>, StoreError> {
-        let query = sqlx::query("SELECT id, generation, sealed FROM webhooks WHERE id > $1 ORDER BY id LIMIT $2");
-        let query = query.bind(after.map_or(BEFORE_ALL_IDS, WebhookId::as_str)).bind(i64::from(limit));
-        let with_id = |row| {
-            let record = record(row);
-            Ok((record.parsed("id")?, secret(&record)?))
-        };
-        query.fetch_all(&self.reader).await?.iter().map(with_id).collect()
-    }
-
-    /// Puts `new` in place of `old`, the same secrets under another master key; `false` if they are no longer `old`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn rewrap_webhook(
-        &self,
-        id: &WebhookId,
-        generation: i64,
-        old: &[u8],
-        new: &[u8],
-    ) -> Result<bool, StoreError> {
-        let query = sqlx::query("UPDATE webhooks SET sealed = $4 WHERE id = $1 AND generation = $2 AND sealed = $3");
-        let query = query.bind(id.as_str()).bind(generation).bind(old).bind(new);
-        Ok(query.execute(&self.writer).await?.rows_affected() == 1)
-    }
 }
 
 fn record(row: &AnyRow) -> Record<'_> {
     Record::new(row, "webhook", "id")
-}
-
-fn secret(record: &Record<'_>) -> Result<StoredCredential, StoreError> {
-    Ok(StoredCredential { generation: record.get("generation")?, sealed: record.get("sealed")? })
 }
 
 fn webhook(row: &AnyRow) -> Result<Webhook, StoreError> {

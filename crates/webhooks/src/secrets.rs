@@ -57,7 +57,7 @@ impl Webhooks {
 
     /// Opens a webhook's secrets; none if it is gone.
     pub(crate) async fn open(&self, id: &WebhookId) -> Result<Option<(Secrets, i64)>, Problem> {
-        let Some(StoredCredential { generation, sealed }) = self.store.webhook_secret(id).await? else {
+        let Some(StoredCredential { generation, sealed }) = self.store.sealed(id).await? else {
             return Ok(None);
         };
         let text = self.sealer.open(&secret_identity(id, generation), &Sealed::from_bytes(sealed));
@@ -76,7 +76,7 @@ impl Webhooks {
     ) -> Result<(), Problem> {
         if !self.sealer.is_current(sealed).map_err(|e| unusable(&e))? {
             let again = self.seal(id, generation, secrets);
-            self.store.rewrap_webhook(id, generation, sealed.as_bytes(), again.as_bytes()).await?;
+            self.store.rewrap(id, generation, sealed.as_bytes(), again.as_bytes()).await?;
         }
         Ok(())
     }

@@ -99,7 +99,7 @@ impl Attempt<'_> {
     /// Another credential is in the place of the old one: ours after a lost commit, or one that somebody connected
     /// meanwhile. The latter stands. What we got is not revoked: at some providers that would end the new connection too.
     async fn overtaken(&self, fresh: &Fresh) -> Result<(), NotRenewed> {
-        if self.store().credential(&self.lease.integration).await?.is_some() {
+        if self.store().sealed(&self.lease.integration).await?.is_some() {
             return self.kept(fresh).await;
         }
         self.server.revoke(&fresh.tokens, &fresh.credential).await;

@@ -103,7 +103,7 @@ async fn an_account_is_connected_by_consent() {
     let outcome = it.bed.integrations.consent_outcome(&owner, &begun.attempt).await.unwrap();
     assert_eq!(outcome, Outcome::Connected { integration: connected.id.clone() });
     let repository = it.bed.integrations.repository(&connected, &it.forge.url()).await.unwrap();
-    assert!(repository.can_push);
+    assert_eq!(repository.why_not_push, None);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn is_connected_shown_asked_and_disconnected() {
         assert_eq!(it.provider, forge.kind());
 
         let access = bed.integrations.repository(&it, &forge.url()).await.unwrap();
-        assert!(access.can_push, "{kind:?}: {access:?}");
+        assert_eq!(access.why_not_push, None, "{kind:?}");
         assert_eq!(access.default_branch.as_deref(), Some("main"), "{kind:?}");
         let (owner, project) = (Actor::admin(), ProjectName::default_project());
         let branches = bed.integrations.branches(&owner, &project, &forge.url()).await.unwrap();

@@ -74,11 +74,11 @@ async fn a_value_copied_into_another_s_record_does_not_open() {
     set(&bed.integrations, "B", "the value of b").await;
     let record = async |name: &str| {
         let known = bed.store.secret(&mine(), &name.parse().unwrap()).await.unwrap().unwrap();
-        let value = bed.store.secret_value(&known.id).await.unwrap().unwrap();
+        let value = bed.store.sealed(&known.id).await.unwrap().unwrap();
         (known.id, value.sealed)
     };
     let ((_, a), (id, b)) = (record("A").await, record("B").await);
-    assert!(bed.store.rewrap_secret(&id, 1, &b, &a).await.unwrap());
+    assert!(bed.store.rewrap(&id, 1, &b, &a).await.unwrap());
     let person = UserId::admin();
     let refused = bed.integrations.secrets_for_session(&person, &ProjectName::default_project()).await.unwrap_err();
     assert_eq!(refused.code, ProblemCode::SealBroken);

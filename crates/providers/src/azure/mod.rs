@@ -129,7 +129,6 @@ impl Forge for AzureDevOps {
             path: repository.path(organisation_of(repo)),
             default_branch: repository.default_branch(),
             archived: repository.is_disabled,
-            can_push: why_not_push.is_none(),
             why_not_push,
         })
     }

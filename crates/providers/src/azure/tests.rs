@@ -183,7 +183,6 @@ mod repository {
             path: "octo/Shop/_git/app".into(),
             default_branch: Some("main".into()),
             archived: false,
-            can_push: true,
             why_not_push: None,
         };
         assert_eq!(access, wanted);
@@ -209,7 +208,7 @@ mod repository {
     async fn a_token_that_may_not_ask_is_left_to_the_push() {
         for bytes in sign_in_pages().into_iter().chain([reply(403, "", "{}"), reply(404, "", "{}")]) {
             let (access, _) = ask(APP.into(), bytes).await;
-            assert!(access.can_push);
+            assert_eq!(access.why_not_push, None);
         }
     }
 

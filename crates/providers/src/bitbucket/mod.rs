@@ -119,7 +119,6 @@ impl Forge for Bitbucket {
             default_branch: repository.default_branch(),
             path: repository.full_name,
             archived: false,
-            can_push: why_not_push.is_none(),
             why_not_push,
         })
     }

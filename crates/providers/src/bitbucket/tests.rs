@@ -267,7 +267,7 @@ mod repository {
         .await;
         let access = ask(&fixture).await.unwrap();
         assert_eq!((access.path.as_str(), access.default_branch.as_deref()), ("octo/app", Some("main")));
-        assert!(access.can_push);
+        assert_eq!(access.why_not_push, None);
         let lines = fixture.server.lines();
         assert_eq!(lines[1], "GET /2.0/repositories/octo?role=contributor&q=slug+%3D+%22app%22&pagelen=100");
         assert!(lines[2].contains("role=admin"));
@@ -305,7 +305,7 @@ mod repository {
                 _ => list.clone(),
             })
             .await;
-            assert_eq!(ask(&fixture).await.unwrap().can_push, can_push);
+            assert_eq!(ask(&fixture).await.unwrap().why_not_push.is_none(), can_push);
         }
     }
 

@@ -103,13 +103,7 @@ impl Forge for BitbucketDataCenter {
         } else {
             (!writable).then(|| "the account may only read it".to_owned())
         };
-        Ok(RepositoryAccess {
-            path: repository.path(),
-            default_branch,
-            archived: repository.archived,
-            can_push: why_not_push.is_none(),
-            why_not_push,
-        })
+        Ok(RepositoryAccess { path: repository.path(), default_branch, archived: repository.archived, why_not_push })
     }
 
     async fn open_pull_request(

@@ -240,7 +240,6 @@ mod repository {
             path: "scm/OCT/app".into(),
             default_branch: Some("main".into()),
             archived: false,
-            can_push: true,
             why_not_push: None,
         };
         assert_eq!(access, Ok(wanted));

@@ -85,7 +85,6 @@ impl Repository {
             default_branch: self.existing_default_branch(),
             path: self.full_name,
             archived: self.archived,
-            can_push: why_not_push.is_none(),
             why_not_push,
         }
     }

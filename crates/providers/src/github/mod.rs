@@ -90,7 +90,6 @@ impl Forge for GitHub {
             path: repository.full_name,
             default_branch: repository.default_branch.filter(|name| !name.is_empty()),
             archived: repository.archived,
-            can_push: why_not_push.is_none(),
             why_not_push,
         })
     }

@@ -350,7 +350,6 @@ mod repository {
             path: "Octo/App".into(),
             default_branch: Some("trunk".into()),
             archived: false,
-            can_push: true,
             why_not_push: None,
         };
         assert_eq!(access("X-OAuth-Scopes: repo", repository("")).await, wanted);
@@ -373,7 +372,6 @@ mod repository {
         ] {
             let access = access(headers, body).await;
             assert_eq!(access.why_not_push.as_deref(), why);
-            assert_eq!(access.can_push, why.is_none());
         }
     }
 

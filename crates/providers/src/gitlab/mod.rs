@@ -120,7 +120,6 @@ impl Forge for GitLab {
             path: project.path_with_namespace,
             default_branch: project.default_branch.filter(|name| !name.is_empty()),
             archived: project.archived,
-            can_push: why_not_push.is_none(),
             why_not_push,
         })
     }

@@ -365,7 +365,6 @@ mod repository {
         })
         .await;
         let access = GitLab.repository(forge.at(), &forge.server.repo("team/sub/repo")).await.unwrap();
-        assert_eq!(access.can_push, access.why_not_push.is_none());
         (access, forge.server.lines())
     }
 
@@ -379,7 +378,6 @@ mod repository {
                     path: "Team/sub/Repo".into(),
                     default_branch: Some("main".into()),
                     archived: false,
-                    can_push: true,
                     why_not_push: None,
                 }
             );
@@ -390,7 +388,7 @@ mod repository {
     #[tokio::test]
     async fn access_by_a_parent_or_shared_group_is_found() {
         let (access, lines) = access(project(&levels("null", "null"), ""), Some(30)).await;
-        assert!(access.can_push);
+        assert_eq!(access.why_not_push, None);
         assert_eq!(lines.len(), 3);
     }
 

@@ -25,4 +25,4 @@ pub use error::OAuthError;
 pub use pkce::{Challenge, Pkce, State};
 pub use profile::{ClientAuth, Issuer, OAuthApp, OAuthProfile, PkceUse, Revocation, Rotation, TokenAnswer};
 pub use revoke::Revoked;
-pub use tokens::{Tokens, Workspace};
+pub use tokens::Tokens;

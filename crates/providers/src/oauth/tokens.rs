@@ -25,25 +25,6 @@ pub struct Tokens {
     /// The scopes granted; `None` where the provider does not say, which means those asked for. GitHub says that there are none
     /// for a GitHub App, which has permissions in their place.
     pub scopes: Option<Vec<String>>,
-    /// The workspace that an app was installed in; Slack's only.
-    pub workspace: Option<Box<Workspace>>,
-}
-
-/// What a provider says of the workspace that an app was installed in. Its words, cleaned.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Workspace {
-    /// The workspace's id.
-    pub team_id: Option<String>,
-    /// Its name.
-    pub team_name: Option<String>,
-    /// The organisation's id, where the workspace is part of one.
-    pub enterprise_id: Option<String>,
-    /// The app's user in it.
-    pub bot_user_id: Option<String>,
-    /// The app.
-    pub app_id: Option<String>,
-    /// Who installed it.
-    pub installer_id: Option<String>,
 }
 
 impl Tokens {
@@ -85,7 +66,6 @@ fn standard(reply: &Reply, now: Timestamp) -> Result<Tokens, OAuthError> {
         expires_at: after(now, reply.seconds("expires_in")),
         refresh_expires_at: after(now, reply.seconds("refresh_token_expires_in")),
         scopes: reply.get("scope").or_else(|| reply.get("scopes")).and_then(scopes),
-        workspace: None,
     })
 }
 
@@ -94,15 +74,6 @@ fn slack(reply: &Reply, now: Timestamp) -> Result<Tokens, OAuthError> {
     if reply.get("ok").is_some_and(|ok| ok != &Value::Bool(true)) {
         return Err(reply.not_oauth("a failure without a reason"));
     }
-    let member = |owner: &str, name: &str| Some(one_line(reply::text(reply.get(owner)?.get(name)?)?));
-    let workspace = Workspace {
-        team_id: member("team", "id"),
-        team_name: member("team", "name"),
-        enterprise_id: member("enterprise", "id"),
-        bot_user_id: reply.text("bot_user_id").map(one_line),
-        app_id: reply.text("app_id").map(one_line),
-        installer_id: member("authed_user", "id"),
-    };
     let installer = reply.get("authed_user").filter(|user| user.get("access_token").is_some());
     let of = |name: &str| match (reply.get("access_token"), installer) {
         (None, Some(installer)) => installer.get(name),
@@ -114,7 +85,6 @@ fn slack(reply: &Reply, now: Timestamp) -> Result<Tokens, OAuthError> {
         expires_at: after(now, of("expires_in").and_then(reply::seconds)),
         refresh_expires_at: None,
         scopes: of("scope").and_then(scopes),
-        workspace: Some(Box::new(workspace)),
     })
 }
 

@@ -139,10 +139,10 @@ async fn a_session_does_not_start_without_one_that_does_not_open() {
     keep(&bench.bed, the_project_s(), "NPM_TOKEN", "npm_0123456789").await;
     let name: SecretName = "NPM_TOKEN".parse().unwrap();
     let known = bench.bed.store.secret(&the_project_s(), &name).await.unwrap().unwrap();
-    let stored = bench.bed.store.secret_value(&known.id).await.unwrap().unwrap();
+    let stored = bench.bed.store.sealed(&known.id).await.unwrap().unwrap();
     let mut changed = stored.sealed.clone();
     *changed.last_mut().unwrap() ^= 1;
-    assert!(bench.bed.store.rewrap_secret(&known.id, 1, &stored.sealed, &changed).await.unwrap());
+    assert!(bench.bed.store.rewrap(&known.id, 1, &stored.sealed, &changed).await.unwrap());
     let ended = bench.run("true").await;
     let ended = ended.failed(ProblemCode::SealBroken, "The secret NPM_TOKEN (of the project 'default')");
     assert_eq!(ended.steps().last(), Some(&(Step::Preflight, StepOutcome::Failed)));

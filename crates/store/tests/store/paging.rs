@@ -1,32 +1,47 @@
 //! Pages of any size, put together, are the whole: nothing lost or repeated at their borders.
 
-use crate::support::{at, engine, integration, session, store};
-use valetkey_model::{Actor, EventBody, LogStream, ProjectName};
-use valetkey_store::SessionFilter;
+use crate::{
+    provider_apps, secrets,
+    support::{at, engine, integration, session, store},
+    webhooks,
+};
+use valetkey_model::{Actor, EventBody, LogStream, ProjectName, ProviderKind};
+use valetkey_store::{Keeper, SessionFilter};
 
 const ROWS: usize = 250;
 const SIZES: [u32; 6] = [1, 7, 50, 249, 250, 251];
 
 #[tokio::test]
-async fn credentials_oldest_first() {
+async fn everything_that_is_sealed() {
     let (_database, store) = store().await;
-    let mut ids = Vec::new();
+    let mut kept = Vec::new();
     for n in 0..ROWS {
         let new = integration(&format!("integration {n}"));
-        store.insert_integration(&new, format!("{n}").as_bytes()).await.unwrap();
-        ids.push(new.id);
+        store.insert_integration(&new, b"sealed").await.unwrap();
+        kept.push(Keeper::from(&new.id));
+    }
+    for n in 0..7 {
+        let app = provider_apps::app(ProviderKind::GitLab, &format!("https://git{n}.example"), 1);
+        store.put_provider_app(&app).await.unwrap();
+        kept.push(Keeper::from(&app.key()));
+    }
+    for _ in 0..3 {
+        kept.push(Keeper::from(&webhooks::added(&store).await.id));
+    }
+    for n in 0..7 {
+        kept.push(Keeper::from(&secrets::stored(&store, secrets::mine(), &format!("S{n}")).await.id));
     }
     for size in SIZES {
-        let mut credentials = Vec::new();
+        let mut seen = Vec::new();
         loop {
-            let page = store.credentials_page(size, credentials.last()).await.unwrap();
+            let page = store.sealed_page(size, seen.last()).await.unwrap();
             assert!(page.len() <= size as usize);
             if page.is_empty() {
                 break;
             }
-            credentials.extend(page.into_iter().map(|(id, _)| id));
+            seen.extend(page.into_iter().map(|(keeper, _)| keeper));
         }
-        assert_eq!(credentials, ids, "pages of {size}");
+        assert_eq!(seen, kept, "pages of {size}");
     }
 }
 

@@ -3,9 +3,9 @@
 use crate::support::{at, store};
 use serde_json::json;
 use valetkey_model::ProviderKind;
-use valetkey_store::{AppOrigin, ProviderApp, ProviderAppKey, StoreError, StoredCredential};
+use valetkey_store::{AppOrigin, ProviderApp, StoreError, StoredCredential};
 
-fn app(provider: ProviderKind, instance: &str, generation: i64) -> ProviderApp {
+pub(crate) fn app(provider: ProviderKind, instance: &str, generation: i64) -> ProviderApp {
     ProviderApp {
         provider,
         instance_url: instance.parse().unwrap(),
@@ -52,32 +52,16 @@ async fn one_takes_the_place_of_the_generation_before_it_only() {
 }
 
 #[tokio::test]
-async fn key_rotation_passes_every_secret_and_swaps_only_what_it_has_read() {
+async fn key_rotation_swaps_only_the_secrets_that_it_has_read() {
     let (_database, store) = store().await;
-    let mut keys = Vec::new();
-    for n in 0..7 {
-        let app = app(ProviderKind::GitLab, &format!("https://git{n}.example"), 1);
-        store.put_provider_app(&app).await.unwrap();
-        keys.push(app.key());
-    }
-    for size in [1, 3, 7, 100] {
-        let mut seen: Vec<ProviderAppKey> = Vec::new();
-        loop {
-            let page = store.provider_app_credentials_page(size, seen.last()).await.unwrap();
-            if page.is_empty() {
-                break;
-            }
-            assert!(page.len() <= size as usize);
-            seen.extend(page.into_iter().map(|(key, _)| key));
-        }
-        assert_eq!(seen, keys, "pages of {size}");
-    }
-    let [key, ..] = keys.as_slice() else { unreachable!() };
+    let app = app(ProviderKind::GitLab, "https://git0.example", 1);
+    store.put_provider_app(&app).await.unwrap();
+    let key = &app.key();
     assert_eq!(key.as_str(), "gitlab https://git0.example");
     let old = b"https://git0.example 1".as_slice();
-    assert!(!store.rewrap_provider_app(key, 1, b"other", b"new").await.unwrap());
-    assert!(!store.rewrap_provider_app(key, 2, old, b"new").await.unwrap());
-    assert!(store.rewrap_provider_app(key, 1, old, b"new").await.unwrap());
+    assert!(!store.rewrap(key, 1, b"other", b"new").await.unwrap());
+    assert!(!store.rewrap(key, 2, old, b"new").await.unwrap());
+    assert!(store.rewrap(key, 1, old, b"new").await.unwrap());
     let after = StoredCredential { generation: 1, sealed: b"new".to_vec() };
-    assert_eq!(store.provider_app_credential(key).await.unwrap(), Some(after));
+    assert_eq!(store.sealed(key).await.unwrap(), Some(after));
 }

@@ -42,7 +42,7 @@ async fn a_refresh_replaces_the_credential_and_makes_way_for_the_next() {
         granted_scopes: Some(&scopes),
     };
     assert_eq!(store.complete_refresh(&first, &new, at(101)).await.unwrap(), 2);
-    let credential = store.credential(&it.id).await.unwrap().unwrap();
+    let credential = store.sealed(&it.id).await.unwrap().unwrap();
     assert_eq!((credential.generation, credential.sealed.as_slice()), (2, b"new".as_slice()));
     let now = store.integration(&it.id).await.unwrap().unwrap();
     assert_eq!((now.generation, now.expires_at, now.refresh_expires_at), (2, Some(at(7_000)), Some(at(90_000))));
@@ -83,7 +83,7 @@ async fn only_what_was_sent_is_completed() {
     assert!(!store.mark_refresh_sent(&lease, at(200)).await.unwrap(), "not claimed");
     claim(&store, &lease, 100).await;
     assert!(matches!(store.complete_refresh(&lease, &NEW, at(101)).await, Err(StoreError::Stale("refresh"))));
-    assert_eq!(store.credential(&it.id).await.unwrap().unwrap().generation, 1);
+    assert_eq!(store.sealed(&it.id).await.unwrap().unwrap().generation, 1);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_grant_that_ended_is_not_refreshed_again_until_somebody_reconnects() {
     assert_eq!(store.reconnect(&it.id, 1, &new, at(104)).await.unwrap(), 2);
     let now = store.integration(&it.id).await.unwrap().unwrap();
     assert_eq!((now.expires_at, now.refresh_expires_at), (Some(at(8_000)), Some(at(80_000))));
-    assert_eq!(store.credential(&it.id).await.unwrap().unwrap().sealed, b"from a person");
+    assert_eq!(store.sealed(&it.id).await.unwrap().unwrap().sealed, b"from a person");
     assert_eq!(claim(&store, &lease(&it, 2, "next"), 105).await, Claim::Won);
 }
 
@@ -164,7 +164,7 @@ async fn a_credential_that_a_person_replaced_wins_over_a_refresh_under_way() {
     assert!(!store.mark_refresh_sent(&held, at(200)).await.unwrap());
     let now = store.integration(&it.id).await.unwrap().unwrap();
     assert_eq!((now.outcome, now.generation), (CheckOutcome::Connected, 3));
-    assert_eq!(store.credential(&it.id).await.unwrap().unwrap().sealed, b"from a person");
+    assert_eq!(store.sealed(&it.id).await.unwrap().unwrap().sealed, b"from a person");
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn two_hundred_callers_in_two_processes_make_one_refresh_per_generation() 
             sent += usize::from(task.await.unwrap());
         }
         assert_eq!(sent, 1, "generation {generation}");
-        assert_eq!(store.credential(&it.id).await.unwrap().unwrap().generation, generation + 1);
+        assert_eq!(store.sealed(&it.id).await.unwrap().unwrap().generation, generation + 1);
     }
 }
 

@@ -21,7 +21,7 @@ async fn usable(store: &Store, session: &SessionId) -> Option<(Vec<IntegrationId
 
 async fn is_erased(store: &Store, integration: &Integration) -> bool {
     let row = store.integration(&integration.id).await.unwrap();
-    let credential = store.credential(&integration.id).await.unwrap();
+    let credential = store.sealed(&integration.id).await.unwrap();
     assert_eq!(row.is_none(), credential.is_none());
     row.is_none()
 }
@@ -96,7 +96,7 @@ async fn what_sessions_hold_is_hidden_and_erased_with_the_last_of_them() {
     connected(&store, "A").await; // its alias is free again
 
     assert_eq!(usable(&store, &second.id).await.unwrap().0, from_ref(&it.id), "running sessions go on");
-    assert!(store.credential(&it.id).await.unwrap().is_some());
+    assert!(store.sealed(&it.id).await.unwrap().is_some());
     assert!(store.end_grant(&first.id).await.unwrap().is_empty());
     assert!(!is_erased(&store, &it).await);
     assert_eq!(store.end_grant(&second.id).await.unwrap(), from_ref(&it.id));

@@ -3,7 +3,7 @@
 use std::io;
 
 use jiff::Timestamp;
-use valetkey_model::{AuthMethod, Installation, InstallationState, IntegrationView, Site, Status};
+use valetkey_model::{Installation, InstallationState, IntegrationView, Site, Status};
 
 use crate::{
     output::{self, Style},
@@ -32,7 +32,7 @@ pub(super) fn describe(view: &IntegrationView) -> String {
         ("connected by", Some(view.auth_method.as_str().to_owned())),
         ("scopes", listed(&view.granted_scopes, String::clone)),
         ("not granted", listed(&details.withheld_scopes, String::clone)),
-        (if by_consent(view) { "consent again" } else { "expires" }, Some(end_of(view, now))),
+        (if view.auth_method.is_by_consent() { "consent again" } else { "expires" }, Some(end_of(view, now))),
         ("for", Some(scope)),
         ("default", view.is_default.then(|| "yes".to_owned())),
         ("checked", Some(output::when(view.last_checked_at, now))),
@@ -51,13 +51,9 @@ pub(super) fn end_of(view: &IntegrationView, now: Timestamp) -> String {
             let (day, when) = (output::day(end), output::when(end, now));
             if day == when { day } else { format!("{day} ({when})") }
         }
-        None if by_consent(view) => "not needed: kept alive by itself".to_owned(),
+        None if view.auth_method.is_by_consent() => "not needed: kept alive by itself".to_owned(),
         None => "no end".to_owned(),
     }
-}
-
-fn by_consent(view: &IntegrationView) -> bool {
-    matches!(view.auth_method, AuthMethod::OAuth | AuthMethod::App)
 }
 
 fn style_of(status: Status) -> fn(Style, &str) -> String {

@@ -165,7 +165,6 @@ impl State {
             expires_at: Some(end),
             refresh_expires_at: None,
             scopes: None,
-            workspace: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use url::Url;
 use valetkey_model::InstanceUrl;
 use valetkey_seal::Secret;
 
-use super::{AppError, app_url, page_of, wire::Converted};
+use super::{AppError, page_of, wire::Converted};
 use crate::{
     Access, Credential, Http, ProviderError,
     api::{Api, one_line},
@@ -30,8 +30,6 @@ pub struct Manifest<'a> {
     pub name: &'a str,
     /// What GitHub sends back with the code, to be recognised.
     pub state: &'a str,
-    /// Whether GitHub can reach this server, at `{public_url}/webhooks/github`.
-    pub webhooks: bool,
 }
 
 /// A form for the browser to post: one field, `manifest`.
@@ -52,8 +50,6 @@ pub struct RegisteredGitHubApp {
     pub slug: String,
     /// Its name.
     pub name: String,
-    /// Its page.
-    pub html_url: String,
     /// Its public name for OAuth and JWTs.
     pub client_id: String,
     /// Its OAuth secret.
@@ -70,7 +66,8 @@ pub struct RegisteredGitHubApp {
 /// without it, even one that only takes in what another branch changed there. A session's token has it only if asked for.
 pub fn manifest(asked: Manifest<'_>) -> ManifestForm {
     let own = |path: &str| format!("{}{path}", asked.public_url.as_str().trim_end_matches('/'));
-    let mut manifest = json!({
+    // Without a hook: GitHub refuses the address of a server that it can't reach, even for one that is off.
+    let manifest = json!({
         "name": asked.name.chars().take(LONGEST_NAME).collect::<String>(),
         "url": own(""),
         "redirect_url": own("/oauth/github/manifest"),
@@ -88,10 +85,6 @@ pub fn manifest(asked: Manifest<'_>) -> ManifestForm {
             "workflows": "write",
         },
     });
-    // GitHub refuses the address of a server that it can't reach, even for a hook that is off.
-    if asked.webhooks {
-        manifest["hook_attributes"] = json!({ "url": own("/webhooks/github"), "active": true });
-    }
     let mut post_url = match asked.organisation {
         Some(organisation) => page_of(asked.instance, &["organizations", organisation, "settings", "apps", "new"]),
         None => page_of(asked.instance, &["settings", "apps", "new"]),
@@ -127,7 +120,6 @@ pub async fn convert_manifest(
     }
     Ok(RegisteredGitHubApp {
         app_id: new.id,
-        html_url: api.page(&new.html_url, app_url(instance, &new.slug)),
         slug: new.slug,
         name: one_line(&new.name),
         client_id: new.client_id,

@@ -37,11 +37,6 @@ pub fn install_url(instance: &InstanceUrl, slug: &str, state: Option<&str>) -> S
     url.into()
 }
 
-/// The app's own page.
-fn app_url(instance: &InstanceUrl, slug: &str) -> String {
-    page_of(instance, &[pages(instance), slug]).into()
-}
-
 /// GitHub Enterprise Server keeps its apps under another name.
 fn pages(instance: &InstanceUrl) -> &'static str {
     if ProviderKind::GitHub.is_public(instance) { "apps" } else { "github-apps" }

@@ -16,7 +16,6 @@ pub(super) struct Converted {
     pub(super) id: u64,
     pub(super) slug: String,
     pub(super) name: String,
-    pub(super) html_url: String,
     pub(super) client_id: String,
     pub(super) client_secret: Secret<String>,
     pub(super) webhook_secret: Option<Secret<String>>,

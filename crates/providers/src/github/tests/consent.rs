@@ -124,7 +124,8 @@ async fn whose_app_github_does_not_speak_of_is_still_one() {
 async fn of_an_app_needs_no_scope_to_push() {
     let repository = r#"{"full_name":"acme/app","private":true,"default_branch":"main","permissions":{"push":true}}"#;
     let github = consented(APP_USER, &[], move |_| json(200, "X-OAuth-Scopes:", repository)).await;
-    assert!(GitHub.repository(github.at(), &github.server.repo("acme/app")).await.unwrap().can_push);
+    let repository = GitHub.repository(github.at(), &github.server.repo("acme/app")).await.unwrap();
+    assert_eq!(repository.why_not_push, None);
 }
 
 #[tokio::test]

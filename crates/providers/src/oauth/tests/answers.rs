@@ -89,16 +89,6 @@ fn slack_s_bot_is_found_with_its_workspace() {
         told(&tokens),
         "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzzqgy xoxe-1-abcdefg (Some(43200), None) commands|incoming-webhook"
     );
-    let some = |text: &str| Some(text.to_owned());
-    let workspace = Workspace {
-        team_id: some("T9TK3CUKW"),
-        team_name: some("Slack Pickleball Team"),
-        enterprise_id: some("E12345678"),
-        bot_user_id: some("U0KRQLJ9H"),
-        app_id: some("A0KRD7HC3"),
-        installer_id: some("U1234"),
-    };
-    assert_eq!(tokens.workspace.as_deref(), Some(&workspace));
     assert!(!format!("{tokens:?}").contains("xox"));
 }
 
@@ -107,7 +97,6 @@ fn slack_s_person_is_found_where_there_is_no_bot() {
     let body = r#"{"ok":true,"app_id":"A1","authed_user":{"id":"U1","scope":"search:read","access_token":"xoxp-1","token_type":"user"},"team":{"id":"T1"},"enterprise":null}"#;
     let tokens = slack(body).unwrap();
     assert_eq!(told(&tokens), "xoxp-1 - (None, None) search:read");
-    assert_eq!(tokens.workspace.unwrap().enterprise_id, None);
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Card {
 
 impl Expiry {
     fn new(integration: &Integration, now: Timestamp) -> Self {
-        let consented = by_consent(integration.auth_method);
+        let consented = integration.auth_method.is_by_consent();
         let label = if consented { "Consent ends" } else { "Token ends" };
         let (day, words) = match integration.ends_at() {
             None if consented => {
@@ -150,7 +150,7 @@ impl InstallationView {
 impl Fix {
     pub(super) fn of(integration: &Integration) -> Self {
         let id = &integration.id;
-        if by_consent(integration.auth_method) {
+        if integration.auth_method.is_by_consent() {
             let (slug, method) = (integration.provider.slug(), integration.auth_method.as_str());
             let href = format!("/integrations/connect/{slug}?method={method}&reconnect={id}");
             return Self { word: "Connect again", href, dialog: true };
@@ -193,11 +193,6 @@ pub(in crate::pages) fn in_trouble(integration: &Integration, now: Timestamp) ->
         reason: reason.unwrap_or_default(),
         fix,
     })
-}
-
-/// Whether a person consents at the provider, instead of putting in a secret.
-pub(in crate::pages) fn by_consent(method: AuthMethod) -> bool {
-    matches!(method, AuthMethod::OAuth | AuthMethod::App)
 }
 
 /// A level never changes: who wants to share an account connects it once more. The account and place are filled in.

@@ -9,7 +9,7 @@ use valetkey_integrations::{Disconnected, RevokedAtProvider};
 use valetkey_model::{AuthMethod, Integration, IntegrationId, IntegrationRef};
 use valetkey_providers::provider;
 
-use super::{back, card::by_consent, named, usage::Users};
+use super::{back, named, usage::Users};
 use crate::{
     App,
     auth::Caller,
@@ -49,7 +49,7 @@ impl DisconnectView {
             username: integration.account.username.clone(),
             host: integration.instance_url.authority(),
             what: what(integration.auth_method),
-            revocable: by_consent(integration.auth_method) && has_revocation(integration),
+            revocable: integration.auth_method.is_by_consent() && has_revocation(integration),
             users,
         }
     }

@@ -19,7 +19,7 @@ use crate::{
 
 #[cfg(test)]
 pub(super) use card::tests;
-pub(super) use card::{Trouble, by_consent, in_trouble};
+pub(super) use card::{Trouble, in_trouble};
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = vec![

@@ -10,11 +10,7 @@ use valetkey_model::{AuthMethod, Integration, IntegrationId, IntegrationRef, Pro
 use valetkey_providers::provider;
 use valetkey_seal::Secret;
 
-use super::{
-    back,
-    card::{Fix, by_consent},
-    named,
-};
+use super::{back, card::Fix, named};
 use crate::{
     App,
     auth::Caller,
@@ -79,7 +75,7 @@ fn can_rotate(kind: ProviderKind, method: AuthMethod) -> bool {
 
 pub(super) async fn show(State(app): State<App>, caller: Caller, Id(id): Id<IntegrationId>) -> Answer<Response> {
     let known = named(&app, &caller, &id).await?;
-    if by_consent(known.auth_method) {
+    if known.auth_method.is_by_consent() {
         return Ok(Redirect::to(Fix::of(&known).href()).into_response());
     }
     Ok(page(&app, &caller, TokenView::new(&known)).into_response())
@@ -92,7 +88,7 @@ pub(super) async fn replace(
     form: Form,
 ) -> Answer<Response> {
     let known = named(&app, &caller, &id).await?;
-    if by_consent(known.auth_method) {
+    if known.auth_method.is_by_consent() {
         return Ok(Redirect::to(Fix::of(&known).href()).into_response());
     }
     let token = Secret::new(form.get("token").to_owned());
@@ -110,7 +106,7 @@ pub(super) async fn rotate(State(app): State<App>, caller: Caller, Id(id): Id<In
     let known = named(&app, &caller, &id).await?;
     match app.integrations.rotate(&caller.actor, &IntegrationRef::Id(id)).await {
         Ok(Rotation::Done(_)) => Ok(back("rotated").into_response()),
-        Ok(Rotation::ByHand { .. }) if by_consent(known.auth_method) => {
+        Ok(Rotation::ByHand { .. }) if known.auth_method.is_by_consent() => {
             Ok(Redirect::to(Fix::of(&known).href()).into_response())
         }
         Ok(Rotation::ByHand { .. }) => {

@@ -60,7 +60,7 @@ async fn registered(
 /// How many of these integrations stand on an app.
 fn standing_on(app: &RegisteredApp, all: &[Integration]) -> usize {
     let stands = |one: &&Integration| {
-        let by_consent = super::integrations::by_consent(one.auth_method);
+        let by_consent = one.auth_method.is_by_consent();
         by_consent && one.provider == app.provider && one.instance_url == app.instance_url
     };
     all.iter().filter(stands).count()

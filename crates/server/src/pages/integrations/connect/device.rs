@@ -119,7 +119,9 @@ impl Shown {
         let value = serde_urlencoded::to_string(self).expect("plain strings");
         let secure = if secure { "; Secure" } else { "" };
         let text = format!("{COOKIE}{value}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
-        HeaderValue::try_from(text).expect("what is encoded for an address has no odd characters")
+        let mut value = HeaderValue::try_from(text).expect("what is encoded for an address has no odd characters");
+        value.set_sensitive(true);
+        value
     }
 
     fn from_cookie(headers: &HeaderMap) -> Option<Self> {
@@ -155,6 +157,7 @@ pub(super) mod tests {
     #[test]
     fn the_browser_gives_back_what_it_was_shown() {
         let cookie = shown().to_cookie("/integrations/device/x", 600, true);
+        assert!(cookie.is_sensitive());
         let text = cookie.to_str().unwrap();
         assert!(text.contains("; Path=/integrations/device/x; HttpOnly; SameSite=Strict; Max-Age=600; Secure"));
         let headers = [(header::COOKIE, text.split(';').next().unwrap().parse().unwrap())].into_iter().collect();

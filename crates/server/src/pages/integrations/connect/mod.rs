@@ -13,7 +13,7 @@ use serde::Deserialize;
 use valetkey_integrations::ConsentRequest;
 use valetkey_model::{Integration, IntegrationId, Problem, ProblemCode, ProjectName, ProviderKind};
 
-use super::{back, card::by_consent};
+use super::back;
 use crate::{
     App,
     auth::Caller,
@@ -80,7 +80,7 @@ async fn connect(State(app): State<App>, caller: Caller, Id(kind): Id<ProviderKi
         Back::try_from(form.get("return").to_owned()).ok(),
     )?;
     let ground = Ground::survey(&app, &caller, kind, form.get("method"), reconnect).await?.wanted_by(wanted_by);
-    let done = if by_consent(ground.method.method) {
+    let done = if ground.method.method.is_by_consent() {
         match read::consent(&ground, &caller, &form, callback_url(&app)) {
             Ok(wanted) if form.get("how") == "device" => device::begin(&app, wanted).await.map_err(Wrong::from),
             Ok(wanted) => leave(&app, &caller, wanted).await.map_err(Wrong::from),

@@ -2,7 +2,7 @@ use serde::Serialize;
 use valetkey_model::{InstanceUrl, OwnerScope};
 use valetkey_providers::{Field, ScopeSet};
 
-use super::{super::card::by_consent, ground::Ground, read::Wrong};
+use super::{ground::Ground, read::Wrong};
 use crate::pages::{
     form::{Form, ProblemView},
     render::View,
@@ -127,7 +127,7 @@ impl ConnectView {
     pub(super) fn new(ground: &Ground) -> Self {
         let Ground { kind, catalogue, method, instances, .. } = ground;
         let default_instance = catalogue.default_instance.as_ref().map(InstanceUrl::to_string).unwrap_or_default();
-        let way = match by_consent(method.method) {
+        let way = match method.method.is_by_consent() {
             false => Way::Secret,
             true if instances.is_empty() => Way::AppMissing,
             true => Way::Consent,
