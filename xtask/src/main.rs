@@ -1,4 +1,4 @@
-//! What a maintainer runs: `cargo xtask test`, `ci`, `bench`, `peers`, `gitea`, `browser`, `fuzz`.
+//! What a maintainer runs: `cargo xtask test`, `ci`, `bench`, `peers`, `schemathesis`, `gitea`, `browser`, `fuzz`.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a tool that runs other tools and says so")]
 
 mod browser;
@@ -32,6 +32,7 @@ cargo xtask COMMAND
                   certified authorization server and OpenID provider, GitHub's own description of its API, a receiver of
                   webhooks, requests made up from our API's description, a real Gitea, which is built once, where Go is
                   installed
+  schemathesis    only the program against requests made up from its API's description
   gitea           only the program against a real Gitea
   browser         only the web pages in a browser
   fuzz [SECONDS]  every fuzz target for so long (default 60); needs the nightly toolchain and cargo-fuzz
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         ["ci"] => ci(),
         ["bench"] => bench(),
         ["peers"] => peers(),
+        ["schemathesis"] => peers::run_schemathesis(),
         ["gitea"] => gitea::run(),
         ["browser"] => browser::run(),
         ["fuzz"] => fuzz("60"),

@@ -76,6 +76,7 @@ pub struct ScopeSet {
 
 /// One scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ProviderScope")]
 pub struct Scope {
     /// The provider's name of it.
     pub name: String,

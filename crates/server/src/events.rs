@@ -6,6 +6,7 @@
 //! down, or the caller's credential holds no more.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     convert::Infallible,
     pin::Pin,
@@ -20,8 +21,9 @@ use axum::response::{
 };
 use futures_util::{Stream, StreamExt as _, future, stream};
 use http::HeaderMap;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use valetkey_model::{Actor, Phase, Problem, ProblemCode, SessionEvent, SessionId, UserId};
 use valetkey_sessions::EventStream;
 
@@ -44,9 +46,55 @@ pub(crate) struct After {
 }
 
 /// The data of the event `end`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SessionEnd")]
 struct End {
+    /// How the session ended.
     phase: Phase,
+}
+
+/// An event of the stream, as its reader takes it from the lines: for the API's document alone.
+#[derive(Debug)]
+pub(crate) struct Followed;
+
+impl JsonSchema for Followed {
+    fn schema_name() -> Cow<'static, str> {
+        "FollowedEvent".into()
+    }
+
+    fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
+        let data =
+            |of: Schema| json!({ "type": "string", "contentMediaType": "application/json", "contentSchema": of });
+        let log = data(schemas.subschema_for::<SessionEvent>());
+        let end = data(schemas.subschema_for::<End>());
+        let problem = data(schemas.subschema_for::<ProblemDocument>());
+        let named = |name: &str, what: &str, data: Value| {
+            json!({
+                "type": "object",
+                "description": what,
+                "required": ["event", "data"],
+                "properties": { "event": { "const": name }, "data": data },
+            })
+        };
+        schemars::json_schema!({
+            "description": "An event of a session's stream.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "description": "An entry of the session's event log.",
+                    "required": ["id", "data"],
+                    "properties": {
+                        "id": { "type": "string", "description": "Its number, for Last-Event-ID." },
+                        // What has no name of its own is called so by whoever reads it.
+                        "event": { "const": "message" },
+                        "data": log,
+                    },
+                },
+                named("end", "The session is over. Nothing comes after it.", end),
+                named("problem", "The log can't be read any further.", problem),
+            ],
+        })
+    }
 }
 
 /// Answers with the events of a session.

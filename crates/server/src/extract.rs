@@ -128,6 +128,10 @@ fn unread(rejection: &BytesRejection) -> Failure {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // Serde would take the members one by one from an array; the API's document knows objects only.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Failure::invalid("expected an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -148,7 +152,7 @@ fn explain(path: &str, said: &str) -> String {
     let what = if quotes.iter().any(|start| said.starts_with(start)) {
         // The value may hold anything; what was expected comes from us and is last.
         said.rsplit_once("expected ")
-            .map_or_else(|| "not of the right type".to_owned(), |(_, e)| format!("expected {e}"))
+            .map_or_else(|| "not of the right type".to_owned(), |(_, e)| format!("expected {}", named_plainly(e)))
     } else if said.starts_with("unknown field ") {
         unknown_field(said)
     } else {
@@ -159,6 +163,11 @@ fn explain(path: &str, said: &str) -> String {
         _ if what.starts_with("unknown field") => what,
         _ => format!("{path}: {what}"),
     }
+}
+
+/// Our own names of things say nothing to whoever wrote the body.
+fn named_plainly(expected: &str) -> &str {
+    if expected.starts_with("struct ") { "an object" } else { expected }
 }
 
 /// A name is repeated only if it can't be a token.
@@ -211,6 +220,10 @@ mod tests {
         assert_eq!(refusal(r#"{"inner": {}}"#), "Invalid input: inner: missing field `count`");
         assert_eq!(refusal(r#"{"x": 1}"#), "Invalid input: unknown field `x`, expected `inner` or `kind`");
         assert_eq!(refusal("{"), "Invalid input: not JSON at line 1, column 1");
+        assert_eq!(refusal(r#"{"inner": 1}"#), "Invalid input: inner: expected an object");
+        for other in ["[{\"count\": 1}, null]", " [", "1", "null"] {
+            assert_eq!(refusal(other), "Invalid input: expected an object", "{other}");
+        }
         assert_eq!(refusal(r#"{"inner": {"count": 1}} x"#), "Invalid input: something follows the JSON");
     }
 

@@ -157,6 +157,7 @@ fn known(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PUT => "PUT",
         Method::PATCH => "PATCH",
         Method::DELETE => "DELETE",
         _ => "other",
@@ -172,4 +173,16 @@ async fn metrics(State(app): State<App>) -> Answer<Response> {
     encode(&mut text, &app.metrics.registry)
         .map_err(|_| Failure::new(ProblemCode::Internal, "The metrics could not be written."))?;
     Ok(([(header::CONTENT_TYPE, TEXT)], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_of_ours_is_counted_under_its_name() {
+        for route in crate::summaries() {
+            assert_eq!(known(&route.method), route.method.as_str(), "{}", route.path);
+        }
+    }
 }

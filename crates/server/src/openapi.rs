@@ -52,7 +52,10 @@ pub(crate) fn document(rows: &[Row]) -> Value {
         path[row.method.as_str().to_lowercase()] = describe(row, operation, &mut schemas, &problem);
     }
     let mut definitions = schemas.requests.take_definitions(true);
-    definitions.extend(schemas.answers.take_definitions(true));
+    for (name, schema) in schemas.answers.take_definitions(true) {
+        let other = definitions.insert(name.clone(), schema.clone());
+        debug_assert!(other.is_none_or(|other| other == schema), "two schemas are called {name}");
+    }
     json!({
         "openapi": "3.1.0",
         "info": {

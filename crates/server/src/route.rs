@@ -89,7 +89,7 @@ pub(crate) enum Answer {
     Empty,
     /// JSON of this type.
     Json(SchemaOf),
-    /// Server-sent events whose data is JSON of this type.
+    /// Server-sent events, each of this type as its reader sees it.
     Events(SchemaOf),
     /// Something else, of this media type.
     Other(&'static str),
@@ -202,7 +202,7 @@ impl Row {
         self
     }
 
-    /// Answers with server-sent events whose data is a `T`, for as long as it takes.
+    /// Answers with server-sent events, each a `T` as its reader sees it, for as long as it takes.
     pub(crate) fn events<T: JsonSchema>(mut self) -> Self {
         self.streams = true;
         self.described(|operation| operation.answer = Answer::Events(schema_of::<T>))

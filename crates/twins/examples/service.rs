@@ -1,5 +1,5 @@
 //! Runs a service without git, with a fixed set of data, until standard input closes:
-//! `cargo run -p valetkey-twins --example service -- slack [--tls] [--listen 127.0.0.1:8930]`.
+//! `cargo run -p valetkey-twins --example service -- slack [--tls] [--listen 127.0.0.1:8930] [--redirect URL]`.
 //!
 //! The first line of output is JSON that says where the service is and which tokens it knows.
 
@@ -11,6 +11,7 @@ use valetkey_twins::{
     Wants,
 };
 
+/// Where apps send browsers back to, unless another address is given.
 const BACK: &str = "http://127.0.0.1/callback";
 const DRIVE: &str = "https://www.googleapis.com/auth/drive.readonly";
 const SLACK_SCOPES: [&str; 4] = ["chat:write", "channels:read", "channels:history", "users:read"];
@@ -25,21 +26,22 @@ async fn main() -> io::Result<()> {
         Some("slack") => run(&arguments, slack).await,
         Some("endpoint") => run(&arguments, endpoint).await,
         _ => {
-            let usage = "usage: service jira|jira-data-center|google|slack|endpoint [--tls] [--listen ADDR]";
+            let usage =
+                "usage: service jira|jira-data-center|google|slack|endpoint [--tls] [--listen ADDR] [--redirect URL]";
             Err(io::Error::new(io::ErrorKind::InvalidInput, usage))
         }
     }
 }
 
 /// Starts a service, fills it, says what is in it, and serves until the input ends.
-async fn run<P: Provider>(arguments: &[String], furnish: fn(&Service<P>) -> Value) -> io::Result<()> {
-    let listen = arguments.iter().skip_while(|argument| *argument != "--listen").nth(1);
+async fn run<P: Provider>(arguments: &[String], furnish: fn(&Service<P>, &str) -> Value) -> io::Result<()> {
+    let after = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1).map(String::as_str);
     let service = Service::<P>::builder()
         .tls(arguments.iter().any(|argument| argument == "--tls"))
-        .listen(listen.map_or("127.0.0.1:0", String::as_str))
+        .listen(after("--listen").unwrap_or("127.0.0.1:0"))
         .start()
         .await?;
-    let mut facts = furnish(&service);
+    let mut facts = furnish(&service, after("--redirect").unwrap_or(BACK));
     facts["url"] = json!(service.url());
     facts["caPem"] = json!(service.ca_pem());
     writeln!(io::stdout(), "{facts}")?;
@@ -47,11 +49,11 @@ async fn run<P: Provider>(arguments: &[String], furnish: fn(&Service<P>) -> Valu
     Ok(())
 }
 
-fn client(app: &OAuthApp) -> Value {
-    json!({"id": app.client_id(), "secret": app.client_secret(), "redirect": BACK})
+fn client(app: &OAuthApp, back: &str) -> Value {
+    json!({"id": app.client_id(), "secret": app.client_secret(), "redirect": back})
 }
 
-fn jira(jira: &Service<JiraCloud>) -> Value {
+fn jira(jira: &Service<JiraCloud>, back: &str) -> Value {
     let john = jira.user(User::new("john").name("John Doe").email("john@example.test"));
     let site = jira.first_site();
     jira.project(&site, "PROJ", "Project");
@@ -67,11 +69,11 @@ fn jira(jira: &Service<JiraCloud>) -> Value {
         "scopedToken": jira.api_token(&john, Token::generated().scopes(scopes)),
         "cloudId": site.cloud_id,
         "issues": 250,
-        "app": client(&jira.oauth().register(OAuthApp::confidential(BACK))),
+        "app": client(&jira.oauth().register(OAuthApp::confidential(back)), back),
     })
 }
 
-fn jira_data_center(jira: &Service<JiraDataCenter>) -> Value {
+fn jira_data_center(jira: &Service<JiraDataCenter>, _: &str) -> Value {
     let john = jira.user(User::new("john").name("John Doe").email("john@example.test"), "password");
     jira.project("PROJ", "Project");
     for number in 1..=250 {
@@ -81,13 +83,13 @@ fn jira_data_center(jira: &Service<JiraDataCenter>) -> Value {
     json!({"username": "john", "name": "John Doe", "token": token.value, "issues": 250})
 }
 
-fn google(google: &Service<Google>) -> Value {
+fn google(google: &Service<Google>, back: &str) -> Value {
     let john = google.user(User::new("john").name("John Doe"));
     for number in 1..=250 {
         google.file(&john, &format!("File {number}"));
     }
     google.oauth().consent_always(Consent::approve(&john));
-    let app = google.oauth().register(OAuthApp::confidential(BACK));
+    let app = google.oauth().register(OAuthApp::confidential(back));
     let tokens = google.oauth().grant(&app, &john, [DRIVE]);
     google.oauth().expire(&tokens.access);
     json!({
@@ -96,11 +98,11 @@ fn google(google: &Service<Google>) -> Value {
         "refreshToken": tokens.refresh,
         "scopes": [DRIVE],
         "files": 250,
-        "app": client(&app),
+        "app": client(&app, back),
     })
 }
 
-fn slack(slack: &Service<Slack>) -> Value {
+fn slack(slack: &Service<Slack>, back: &str) -> Value {
     let ann = slack.user(User::new("ann").name("Ann"));
     let channels: Vec<_> = (1..=250).map(|number| slack.channel(&format!("channel-{number}"))).collect();
     slack.oauth().consent_always(Consent::approve(&ann));
@@ -111,11 +113,11 @@ fn slack(slack: &Service<Slack>) -> Value {
         "scopes": SLACK_SCOPES,
         "channel": channels[0],
         "channels": channels.len(),
-        "app": client(&slack.oauth().register(OAuthApp::confidential(BACK))),
+        "app": client(&slack.oauth().register(OAuthApp::confidential(back)), back),
     })
 }
 
-fn endpoint(endpoint: &Service<Endpoint>) -> Value {
+fn endpoint(endpoint: &Service<Endpoint>, _: &str) -> Value {
     endpoint.want(Wants::Bearer("endpoint-secret".to_owned()));
     json!({"bearer": "endpoint-secret", "mcp": "/mcp"})
 }

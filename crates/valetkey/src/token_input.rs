@@ -63,6 +63,12 @@ pub(crate) fn read_line(prompt: &str) -> Result<String, Problem> {
     Ok(text.trim().to_owned())
 }
 
+/// Asks on the terminal whether to go on; only yes means it.
+pub(crate) fn confirm(question: &str) -> Result<bool, Problem> {
+    let answer = read_line(&format!("{question} [y/N]"))?;
+    Ok(["y", "yes"].iter().any(|yes| answer.eq_ignore_ascii_case(yes)))
+}
+
 /// Whether there is a person to ask.
 pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal()

@@ -17,6 +17,7 @@ use valetkey_store::IntegrationFilter;
 use crate::{
     App,
     api::{
+        optional_token_schema,
         paging::{Page, Paging},
         token_schema,
     },
@@ -437,7 +438,7 @@ async fn test(
 #[serde(default, deny_unknown_fields)]
 struct NewCredential {
     /// The new token.
-    #[schemars(schema_with = "token_schema")]
+    #[schemars(schema_with = "optional_token_schema")]
     token: Option<Secret<String>>,
     /// The user name, e-mail address or header that goes with it, if that is another one now.
     username: Option<String>,

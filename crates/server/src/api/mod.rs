@@ -21,4 +21,4 @@ pub(crate) mod sessions;
 pub(crate) mod tokens;
 pub(crate) mod webhooks;
 
-pub(crate) use secret::token_schema;
+pub(crate) use secret::{optional_token_schema, token_schema};

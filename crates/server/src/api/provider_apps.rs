@@ -11,7 +11,7 @@ use valetkey_store::AppOrigin;
 
 use crate::{
     App,
-    api::token_schema,
+    api::optional_token_schema,
     extract::{Body, Params},
     oauth::callback_url,
     problem::{Answer, Failure},
@@ -102,7 +102,7 @@ struct NewProviderApp {
     /// Its public id, as the provider shows it.
     client_id: String,
     /// Its secret; a public client has none.
-    #[schemars(schema_with = "token_schema")]
+    #[schemars(schema_with = "optional_token_schema")]
     #[serde(default)]
     client_secret: Option<Secret<String>>,
 }

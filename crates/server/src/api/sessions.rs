@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use valetkey_model::{
     Actor, AssistantId, AssistantName, Phase, PhaseTimes, Problem, ProblemCode, ProjectName, RepositoryChanges,
-    RepositoryRun, Role, Session, SessionEvent, SessionId, UserId,
+    RepositoryRun, Role, Session, SessionId, UserId,
 };
 use valetkey_sessions::{NewAgent, NewSession};
 use valetkey_store::SessionFilter;
@@ -15,7 +15,7 @@ use crate::{
     App,
     api::paging::{Page, Paging},
     auth::Caller,
-    events::{self, After},
+    events::{self, After, Followed},
     extract::{Body, Id, Ids, Params},
     problem::{Answer, Failure},
     route::Row,
@@ -65,7 +65,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .project(Role::Viewer)
             .operation(TAG, "followSession", "The session's events, until it is over; Last-Event-ID resumes")
             .parameters::<After>()
-            .events::<SessionEvent>()
+            .events::<Followed>()
             .fails(&[ProblemCode::NotFound, ProblemCode::RateLimited]),
         Row::post("/api/v1/projects/{project}/sessions/{id}/stop", stop)
             .project(Role::Member)

@@ -50,6 +50,41 @@ async fn the_api_document_tells_what_any_such_route_refuses() {
 }
 
 #[tokio::test]
+async fn the_api_document_has_no_two_things_under_one_name() {
+    let server = TestServer::start().await;
+    let document = server.anonymous().get("/api/openapi.json").await.ok();
+    let schemas = &document["components"]["schemas"];
+    let word = |of: &str| schemas[of]["properties"]["scope"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+    for body in ["NewIntegration", "NewConsent"] {
+        let words =
+            schemas[word(body)]["oneOf"].as_array().unwrap_or_else(|| panic!("{body}: {}", schemas[word(body)]));
+        let words: Vec<_> = words.iter().map(|word| &word["const"]).collect();
+        assert_eq!(words, ["user", "user_global", "project"], "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_api_document_tells_the_events_of_a_stream_from_what_they_carry() {
+    let server = TestServer::start().await;
+    let document = server.anonymous().get("/api/openapi.json").await.ok();
+    let of_stream = &document["paths"]["/api/v1/projects/{project}/sessions/{id}/events"]["get"]["responses"]["200"];
+    assert_eq!(
+        of_stream["content"]["text/event-stream"]["schema"]["$ref"], "#/components/schemas/FollowedEvent",
+        "the stream's lines are no JSON"
+    );
+    let kinds = document["components"]["schemas"]["FollowedEvent"]["oneOf"].as_array().unwrap();
+    let carried = kinds.iter().map(|kind| {
+        let data = &kind["properties"]["data"];
+        assert_eq!((&data["type"], &data["contentMediaType"]), (&"string".into(), &"application/json".into()));
+        (kind["properties"]["event"]["const"].as_str().unwrap(), data["contentSchema"]["$ref"].as_str().unwrap())
+    });
+    let named = [("message", "SessionEvent"), ("end", "SessionEnd"), ("problem", "ProblemDocument")];
+    for ((event, carries), (name, schema)) in carried.zip(named) {
+        assert_eq!((event, carries.rsplit('/').next()), (name, Some(schema)));
+    }
+}
+
+#[tokio::test]
 async fn every_reference_of_the_api_document_leads_somewhere() {
     let server = TestServer::start().await;
     let document = server.anonymous().get("/api/openapi.json").await.ok();

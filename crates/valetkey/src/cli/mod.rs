@@ -1,9 +1,11 @@
 //! What may be typed: commands, arguments, their help.
 
+mod assistants;
 mod audit;
 mod projects;
+mod webhooks;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -14,10 +16,12 @@ use valetkey_model::{
 
 use crate::{repo_argument::RepoArgument, settings::SettingsArgs};
 
+pub(crate) use assistants::{AssistantChangeArgs, AssistantsCommand};
 pub(crate) use audit::{AuditCommand, AuditFilterArgs};
 pub(crate) use projects::{
     MemberArgs, MembersCommand, ProjectSettingsArgs, ProjectsCommand, RepositoriesCommand, RepositoryArgs,
 };
+pub(crate) use webhooks::{WebhookChangeArgs, WebhooksArgs, WebhooksCommand};
 
 /// Connects accounts of Git hosts and lends them to agents, without the agent's git ever seeing a token.
 #[derive(Debug, Parser)]
@@ -131,6 +135,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<ProjectsCommand>,
     },
+    /// Look after webhooks: who is told what happens in a project
+    Webhooks(WebhooksArgs),
     /// Look after the people who sign in
     People {
         #[command(subcommand)]
@@ -353,6 +359,9 @@ pub(crate) struct RunArgs {
     /// How long the agent may take: 90s, 45m, 1h, 2d
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub(crate) timeout: Option<Duration>,
+    /// Only say which integration each repository would use, why, and whether it may push
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Keep the workspace also when all went well
     #[arg(long)]
     pub(crate) keep_workspace: bool,
@@ -382,6 +391,14 @@ pub(crate) enum SessionsCommand {
         #[arg(long, short)]
         follow: bool,
     },
+    /// The files that it changed
+    Changes {
+        #[command(flatten)]
+        session: SessionArgs,
+        /// What changed in them, as `git apply` reads it
+        #[arg(long)]
+        patch: bool,
+    },
     /// Ask it to stop; its agent gets ten seconds
     Stop(SessionArgs),
     /// Delete one that is over: record, log and workspace
@@ -399,33 +416,6 @@ pub(crate) struct SessionArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum AssistantsCommand {
-    /// The assistants of the project (the default)
-    List,
-    /// Everything about one, and what its tools come to for you
-    Show {
-        /// Its id or name
-        #[arg(value_name = "ID|NAME")]
-        assistant: AssistantRef,
-    },
-    /// Make one
-    Create {
-        /// What it is to be, as JSON: name, description, instructions, agent, tools; - for standard input
-        #[arg(long)]
-        file: PathBuf,
-        /// Make it although some of its tools have no integration for you
-        #[arg(long)]
-        accept_missing: bool,
-    },
-    /// Delete one; sessions that were started from it go on
-    Delete {
-        /// Its id or name
-        #[arg(value_name = "ID|NAME")]
-        assistant: AssistantRef,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum PeopleCommand {
     /// The people who have signed in (the default)
     List,
@@ -438,6 +428,14 @@ pub(crate) enum PeopleCommand {
     Enable {
         /// Their id or e-mail address
         person: String,
+    },
+    /// Make somebody an administrator by hand, whatever their identity provider says
+    Administrator {
+        /// Their id or e-mail address
+        person: String,
+        /// Take that back
+        #[arg(long)]
+        unset: bool,
     },
 }
 

@@ -93,8 +93,28 @@ impl Client {
         self.call(Method::DELETE, path, None).await
     }
 
+    /// Makes a resource or puts it in the place of one. A refusal is the whole document: it may hold more than the problem.
+    pub(crate) async fn submit(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Result<Value, Value>, Problem> {
+        let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        let answer = self.send(request, body_of(body)?).await?;
+        let (status, bytes) = (answer.status, self.collect(answer.body).await?);
+        let document = serde_json::from_slice(&bytes)
+            .map_err(|e| self.strange(&format!("HTTP {status} and a body that can't be read ({e})")))?;
+        Ok(if status.is_success() { Ok(document) } else { Err(document) })
+    }
+
     /// All items of a listing, page by page. `path` has no query yet.
     pub(crate) async fn all(&self, path: &str) -> Result<Vec<Value>, Problem> {
+        self.first(path, usize::MAX).await
+    }
+
+    /// The first items of a listing, `limit` at most, page by page. `path` has no query yet.
+    pub(crate) async fn first(&self, path: &str, limit: usize) -> Result<Vec<Value>, Problem> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Page {
@@ -102,12 +122,14 @@ impl Client {
             next_cursor: Option<String>,
         }
         let (mut items, mut next) = (Vec::new(), String::new());
-        loop {
-            let page: Page = self.get(&format!("{path}?limit={PAGE}{next}")).await?;
+        while items.len() < limit {
+            let most = PAGE.min(limit - items.len());
+            let page: Page = self.get(&format!("{path}?limit={most}{next}")).await?;
             items.extend(page.items);
-            let Some(cursor) = page.next_cursor else { return Ok(items) };
+            let Some(cursor) = page.next_cursor else { break };
             next = format!("&cursor={}", percent_encoded(&cursor));
         }
+        Ok(items)
     }
 
     /// Opens an answer that is read while it comes, and may be of any length.

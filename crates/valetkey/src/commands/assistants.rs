@@ -5,18 +5,21 @@ use std::{
     path::Path,
 };
 
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use valetkey_model::{
     AssistantId, AssistantName, AssistantRef, Problem, ProblemCode, ProjectName, ProviderKind, SlotStatus, UserId,
 };
+use valetkey_sessions::MissingTool;
 
-use super::{typed, typed_all, with_client};
+use super::{assistant_edit, typed, typed_all, with_client};
 use crate::{
     cli::AssistantsCommand,
     client::{Client, percent_encoded},
     context::Context,
     output::{self, Style, Table, Tamed},
+    token_input,
 };
 
 #[derive(Debug, Deserialize)]
@@ -59,9 +62,12 @@ pub(crate) async fn assistants(
         }
         AssistantsCommand::Create { file, accept_missing } => {
             let body = described(&file, accept_missing)?;
-            let record: Value = with_client(context, async |client| client.post(&all, &body).await).await?;
+            let record = save(context, Method::POST, &all, body).await?;
             let view: AssistantView = typed(&record)?;
             output::print(context.format, &record, || format!("Created.\n\n{}", describe(&view)))
+        }
+        AssistantsCommand::Edit { assistant, change, accept_missing } => {
+            assistant_edit::edit(context, &all, &one(&all, &assistant), change, accept_missing).await
         }
         AssistantsCommand::Delete { assistant } => {
             with_client(context, async |client| client.delete(&one(&all, &assistant)).await).await?;
@@ -71,6 +77,33 @@ pub(crate) async fn assistants(
             })
         }
     }
+}
+
+/// Stores an assistant. If some of its tools have no integration, a person is asked whether that is well, while nothing is
+/// held open: they may take long.
+pub(super) async fn save(context: &Context, method: Method, path: &str, mut body: Value) -> Result<Value, Problem> {
+    let send =
+        async |body: &Value| with_client(context, async |client| client.submit(method.clone(), path, body).await).await;
+    let refusal = match send(&body).await? {
+        Ok(saved) => return Ok(saved),
+        Err(refusal) => refusal,
+    };
+    let problem: Problem = typed(&refusal)?;
+    let missing = typed::<Option<Vec<MissingTool>>>(&refusal["missing"])?.unwrap_or_default();
+    if missing.is_empty() {
+        return Err(problem);
+    }
+    if !token_input::can_ask() {
+        return Err(problem.remedy("Connect what is missing, choose others, or say --accept-missing."));
+    }
+    for MissingTool { provider, why } in &missing {
+        output::note(&output::one_line(&format!("{provider}: {why}")));
+    }
+    if !token_input::confirm("Save it all the same?")? {
+        return Err(Problem::new(ProblemCode::Stopped, "You did not say yes; nothing was saved."));
+    }
+    body["acceptMissing"] = json!(true);
+    send(&body).await?.map_err(|refusal| typed(&refusal).unwrap_or_else(|unreadable| unreadable))
 }
 
 /// The address of one, by its id or name.
@@ -132,21 +165,25 @@ fn describe(view: &AssistantView) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-/// What a file says that the assistant is to be; `-` is standard input.
+/// What a file says that the assistant is to be.
 fn described(file: &Path, accept_missing: bool) -> Result<Value, Problem> {
+    let mut body: Value = serde_json::from_str(&text_of(file)?)
+        .map_err(|e| invalid(format!("{} is not JSON at line {}, column {}.", file.display(), e.line(), e.column())))?;
+    if let (Value::Object(members), true) = (&mut body, accept_missing) {
+        members.insert("acceptMissing".to_owned(), json!(true));
+    }
+    Ok(body)
+}
+
+/// The text of a file; `-` is standard input.
+pub(super) fn text_of(file: &Path) -> Result<String, Problem> {
     let text = if file == Path::new("-") {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text).map(|_| text)
     } else {
         fs::read_to_string(file)
     };
-    let text = text.map_err(|e| invalid(format!("{} can't be read: {e}.", file.display())))?;
-    let mut body: Value = serde_json::from_str(&text)
-        .map_err(|e| invalid(format!("{} is not JSON at line {}, column {}.", file.display(), e.line(), e.column())))?;
-    if let (Value::Object(members), true) = (&mut body, accept_missing) {
-        members.insert("acceptMissing".to_owned(), json!(true));
-    }
-    Ok(body)
+    text.map_err(|e| Problem::new(ProblemCode::InvalidInput, format!("{} can't be read: {e}.", file.display())))
 }
 
 fn invalid(detail: String) -> Problem {

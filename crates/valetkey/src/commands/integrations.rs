@@ -1,7 +1,11 @@
 use std::io;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
-use valetkey_model::{IntegrationChoice, IntegrationRef, IntegrationView, Problem, ProblemCode, RepoUrl};
+use valetkey_model::{
+    AssistantName, IntegrationChoice, IntegrationRef, IntegrationView, Problem, ProblemCode, ProjectName, RepoUrl,
+    SessionId,
+};
 use valetkey_seal::Secret;
 
 use super::{
@@ -116,13 +120,43 @@ async fn show(context: &Context, client: &Client, integration: &IntegrationRef) 
     let mut found: Value = client.get(&one(integration)).await?;
     let usage: Value = client.get(&action(integration, "usage")).await?;
     let view: IntegrationView = typed(&found)?;
-    let sessions = usage["sessions"].as_array().cloned().unwrap_or_default();
-    found["sessions"] = json!(sessions);
-    output::print(context.format, &found, || {
-        let ids: Vec<&str> = sessions.iter().filter_map(|s| s.as_str().or_else(|| s["id"].as_str())).collect();
-        let used = if ids.is_empty() { "no session now".to_owned() } else { ids.join(", ") };
-        format!("{}\n{}", describe(&view), output::fields([("used by", Some(used))]))
-    })
+    let used: UsageView = typed(&usage)?;
+    for list in ["sessions", "assistants", "repositories"] {
+        found[list] = usage[list].clone();
+    }
+    output::print(context.format, &found, || format!("{}\n{}", describe(&view), used_by(&used)))
+}
+
+#[derive(Debug, Deserialize)]
+struct UsageView {
+    sessions: Vec<SessionId>,
+    assistants: Vec<PinnedAssistant>,
+    repositories: Vec<AskedRepository>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PinnedAssistant {
+    project: ProjectName,
+    name: AssistantName,
+}
+
+#[derive(Debug, Deserialize)]
+struct AskedRepository {
+    project: ProjectName,
+    url: RepoUrl,
+}
+
+/// What would miss it.
+fn used_by(used: &UsageView) -> String {
+    let listed = |words: Vec<String>| Some(words.join(", ")).filter(|text| !text.is_empty());
+    let sessions = used.sessions.iter().map(ToString::to_string).collect();
+    let assistants = used.assistants.iter().map(|one| format!("{} in {}", one.name, one.project)).collect();
+    let repositories = used.repositories.iter().map(|one| format!("{} in {}", one.url, one.project)).collect();
+    output::fields([
+        ("used by", Some(listed(sessions).unwrap_or_else(|| "no session now".to_owned()))),
+        ("assistants", listed(assistants)),
+        ("repositories", listed(repositories)),
+    ])
 }
 
 async fn disconnect(
@@ -169,9 +203,9 @@ fn print_one(context: &Context, found: &Value) -> Result<(), Problem> {
 }
 
 /// What was looked at before the answer was found, a line for each.
-fn steps_of(found: &Value) -> Option<String> {
-    let steps: Vec<&str> = found["steps"].as_array()?.iter().filter_map(Value::as_str).collect();
-    Some(steps.join("\n"))
+fn steps_of(found: &Value) -> String {
+    let steps = found["steps"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    steps.map(|step| format!("  {}", output::one_line(step))).collect::<Vec<_>>().join("\n")
 }
 
 fn print_resolved(context: &Context, repository: &RepoUrl, found: &Value) -> Result<(), Problem> {
@@ -179,12 +213,12 @@ fn print_resolved(context: &Context, repository: &RepoUrl, found: &Value) -> Res
     output::print(context.format, found, || {
         let named = |view: &IntegrationView| format!("{} ({})", view.alias, view.id);
         let account = |view: &IntegrationView| format!("{} at {}", view.account.username, view.instance_url);
-        output::fields([
+        let head = output::fields([
             ("repository", Some(repository.to_string())),
             ("integration", Some(view.as_ref().map_or_else(|| IntegrationChoice::NONE.to_owned(), named))),
             ("account", view.as_ref().map(account)),
             ("because", found["reason"].as_str().map(str::to_owned)),
-            ("looked at", steps_of(found)),
-        ])
+        ]);
+        format!("{head}\nlooked at:\n{}", steps_of(found))
     })
 }

@@ -1,5 +1,6 @@
 //! One module a command.
 
+mod assistant_edit;
 mod assistants;
 mod audit;
 mod audit_file;
@@ -17,11 +18,15 @@ mod project_members;
 mod project_repositories;
 mod projects;
 mod run;
+mod run_check;
 mod secrets;
 mod serve;
+mod session_changes;
 mod session_view;
 mod sessions;
 mod tokens;
+mod webhook_deliveries;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -43,6 +48,7 @@ pub(crate) async fn dispatch(context: Context, command: Command) -> Result<u8, P
         Command::Sessions { command } => sessions::sessions(&context, command).await,
         Command::Assistants { project, command } => assistants::assistants(&context, &project, command).await,
         Command::Projects { command } => projects::projects(&context, command).await,
+        Command::Webhooks(args) => return webhooks::webhooks(&context, args).await,
         Command::People { command } => people::people(&context, command).await,
         Command::Secrets(args) => secrets::secrets(&context, args).await,
         Command::Tokens { command } => tokens::tokens(&context, command).await,

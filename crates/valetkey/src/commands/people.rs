@@ -32,17 +32,22 @@ pub(crate) async fn people(context: &Context, command: Option<PeopleCommand>) ->
     with_client(context, async |client| match command.unwrap_or(PeopleCommand::List) {
         PeopleCommand::List => list(context, client).await,
         PeopleCommand::Disable { person } => {
-            set_disabled(
-                context,
-                client,
-                &person,
-                true,
-                "Their sessions in browsers ended; their tokens count for nothing.",
-            )
-            .await
+            let what = "Their sessions in browsers ended; their tokens count for nothing.";
+            change(context, client, &person, json!({ "disabled": true }), |name| format!("Disabled {name}. {what}"))
+                .await
         }
         PeopleCommand::Enable { person } => {
-            set_disabled(context, client, &person, false, "They can sign in again, and their tokens count.").await
+            let what = "They can sign in again, and their tokens count.";
+            change(context, client, &person, json!({ "disabled": false }), |name| format!("Enabled {name}. {what}"))
+                .await
+        }
+        PeopleCommand::Administrator { person, unset: false } => {
+            let told = |name: &str| format!("{name} is an administrator of the server now.");
+            change(context, client, &person, json!({ "administrator": true }), told).await
+        }
+        PeopleCommand::Administrator { person, unset: true } => {
+            let told = |name: &str| format!("{name} is an administrator only if their identity provider says so.");
+            change(context, client, &person, json!({ "administrator": false }), told).await
         }
     })
     .await
@@ -72,17 +77,16 @@ async fn list(context: &Context, client: &Client) -> Result<(), Problem> {
     })
 }
 
-async fn set_disabled(
+async fn change(
     context: &Context,
     client: &Client,
     person: &str,
-    disabled: bool,
-    what: &str,
+    change: Value,
+    told: impl Fn(&str) -> String,
 ) -> Result<(), Problem> {
     let found = find(client, person).await?;
-    let changed: Value = client.patch(&format!("{BASE}/{}", found.id), &json!({ "disabled": disabled })).await?;
-    let word = if disabled { "Disabled" } else { "Enabled" };
-    output::print(context.format, &changed, || output::one_line(&format!("{word} {}. {what}", found.name)))
+    let changed: Value = client.patch(&format!("{BASE}/{}", found.id), &change).await?;
+    output::print(context.format, &changed, || output::one_line(&told(&found.name)))
 }
 
 /// The one person of this id or e-mail address. Two people may have one address, at two identity providers.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use valetkey_model::{IntegrationChoice, Problem, ProblemCode};
 
-use super::{follow, session_view::SessionView, typed};
+use super::{follow, run_check, session_view::SessionView, typed};
 use crate::{
     cli::{Format, RunArgs},
     context::Context,
@@ -15,6 +15,9 @@ use crate::{
 /// Runs one session in the foreground.
 pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, Problem> {
     let wanted = wanted(&args)?;
+    if args.check {
+        return run_check::check(context, &args.project, &wanted).await;
+    }
     let mut interrupts = Interrupts::catch()?;
     let client = context.client().await?;
     let outcome = follow::carry_out(&client, &args.project, &wanted, &mut interrupts).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use valetkey_model::{EventBody, LogStream, Phase, Problem, ProjectName, RepositoryRun};
 
-use super::{follow::sessions_of, session_view::SessionView, typed, typed_all, with_client};
+use super::{follow::sessions_of, session_changes, session_view::SessionView, typed, typed_all, with_client};
 use crate::{
     cli::{Format, SessionArgs, SessionsCommand},
     client::Client,
@@ -26,6 +26,9 @@ pub(crate) async fn sessions(context: &Context, command: Option<SessionsCommand>
             output::print(context.format, &record, || describe(&view))
         }
         SessionsCommand::Logs { session, follow } => logs(context.format, client, &session, follow).await,
+        SessionsCommand::Changes { session, patch } => {
+            session_changes::changes(context, client, &path(&session), patch).await
+        }
         SessionsCommand::Stop(args) => {
             let record: Value = client.post(&format!("{}/stop", path(&args)), &json!({})).await?;
             output::print(context.format, &record, || {

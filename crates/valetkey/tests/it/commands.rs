@@ -13,6 +13,8 @@ const COMMANDS: &[&str] = &[
     "sessions",
     "assistants",
     "projects",
+    "webhooks",
+    "people",
     "secrets",
     "tokens",
     "audit",

@@ -29,6 +29,9 @@ async fn an_account_is_connected_shown_and_disconnected() {
     person.run(&["integrations", "show", "work"]).await.ok();
     let resolved = person.run(&["integrations", "resolve", &person.twin.clone_url("team/app")]).await.ok();
     assert!(resolved.stdout.contains("Work"), "{resolved:?}");
+    let steps: Vec<_> = resolved.stdout.lines().skip_while(|line| *line != "looked at:").skip(1).collect();
+    let [own, everywhere] = steps[..] else { panic!("a line for each step: {resolved:?}") };
+    assert!(own.starts_with("  User integration") && everywhere.starts_with("  User Global"), "{resolved:?}");
 
     let gone = person.run(&["integrations", "disconnect", "Work"]).await.ok();
     assert!(gone.stdout.contains("erased"), "{gone:?}");

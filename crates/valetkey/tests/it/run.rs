@@ -40,6 +40,38 @@ async fn a_session_pushes_and_prints_the_notice_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_says_what_a_session_would_find_and_starts_none() {
+    let person = Person::at(Forge::GitLab).await;
+    let refused = person.run_session("true", &["--check"]).await;
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.stdout.contains("may push:") && refused.stdout.contains("problem:"), "{refused:?}");
+    person.connect().await.ok();
+    let said = person.run_session("true", &["--check"]).await.ok().stdout;
+    for part in ["ada at http://127.0.0.1", "because:", "may push:        yes", "default branch:  main"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let checked = person.run_session("true", &["--check", "-o", "json"]).await.ok().json();
+    assert_eq!(checked["items"][0]["canPush"], true);
+    assert!(person.run(&["sessions"]).await.ok().stdout.contains("no session yet"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_session_changed_is_told_as_files_and_as_a_patch() {
+    let person = Person::at(Forge::GitLab).await;
+    person.connect().await.ok();
+    person.run_session(EDITS, &[]).await.ok();
+    let list = person.run(&["sessions", "list", "-o", "json"]).await.ok().json();
+    let id = list["items"][0]["id"].as_str().unwrap();
+    let files = person.run(&["sessions", "changes", id]).await.ok().stdout;
+    assert!(files.contains("team/app: 1 file(s), +1 -0\nFILE"), "{files}");
+    assert!(files.contains("README.md  modified  +1 -0"), "{files}");
+    let patch = person.run(&["sessions", "changes", id, "--patch"]).await.ok().stdout;
+    assert!(patch.starts_with("diff --git a/README.md b/README.md\n") && patch.ends_with("+changed\n"), "{patch}");
+    let record = person.run(&["sessions", "changes", id, "-o", "json"]).await.ok().json();
+    assert_eq!(record["items"][0]["filesChanged"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn github_works_the_same() {
     let person = Person::at(Forge::GitHub).await;
     person.connect().await.ok();
