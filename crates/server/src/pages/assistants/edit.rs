@@ -20,7 +20,10 @@ use crate::{
     extract::{Id, Ids, Params},
     pages::{
         form::{Form, refused},
-        frame::{Frame, Section},
+        projects::{
+            frame,
+            head::{Tab, Tabs},
+        },
         render::{Page, View},
     },
     problem::Answer,
@@ -28,6 +31,7 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 struct EditView {
+    tabs: Tabs,
     project: String,
     /// The one that is edited; none for a new one.
     known: Option<Known>,
@@ -72,6 +76,7 @@ impl EditView {
             None => (list.clone(), format!("{list}/new")),
         };
         Self {
+            tabs: Tabs::new(on.project, on.by, Tab::Assistants),
             project: on.project.to_string(),
             known: known.map(|known| Known { id: known.id.to_string(), name: known.name.to_string() }),
             may_change: known.is_none_or(|known| known.require_to_change(on.by).is_ok()),
@@ -159,7 +164,7 @@ impl Desk {
         let tools = self.known.as_ref().map_or(&plain, |known| &known.tools);
         let on = Ground { by, project: &self.project, all: &all, known: tools };
         let title = self.known.as_ref().map_or("New assistant", |known| known.name.as_str());
-        let frame = Frame::new(&self.app, &self.caller, Section::Assistants, title).after(did);
+        let frame = frame(&self.app, &self.caller, title).after(did);
         Ok(Page::new(frame, EditView::new(self.known.as_ref(), draft, on, missing)))
     }
 }
