@@ -33,7 +33,7 @@ cargo xtask COMMAND
                   webhooks, requests made up from our API's description, a real Gitea, which is built once, where Go is
                   installed
   gitea           only the program against a real Gitea
-  browser         only the web pages in a browser
+  browser         only the web pages, and the sign-in at an identity provider, in a browser
   fuzz [SECONDS]  every fuzz target for so long (default 60); needs the nightly toolchain and cargo-fuzz
 ";
 
