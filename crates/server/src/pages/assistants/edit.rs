@@ -5,7 +5,7 @@ use axum::{
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{
-    Actor, Assistant, AssistantRef, IntegrationId, Problem, ProblemCode, ProjectName, ProviderKind, Tools,
+    Actor, Assistant, AssistantRef, IntegrationId, Problem, ProblemCode, ProjectName, ProviderKind, Role, Tools,
 };
 use valetkey_sessions::{MissingTool, Saved};
 
@@ -36,6 +36,7 @@ struct EditView {
     /// The one that is edited; none for a new one.
     known: Option<Known>,
     may_change: bool,
+    may_start: bool,
     /// Where the form is sent.
     action: String,
     /// The path of this form, to come back to.
@@ -80,6 +81,7 @@ impl EditView {
             project: on.project.to_string(),
             known: known.map(|known| Known { id: known.id.to_string(), name: known.name.to_string() }),
             may_change: known.is_none_or(|known| known.require_to_change(on.by).is_ok()),
+            may_start: known.is_some() && on.by.is(Role::Member, on.project),
             action,
             here,
             rows: ProviderKind::ALL.map(|provider| Row::new(provider, draft.slot(provider), on)).into(),
@@ -210,8 +212,6 @@ pub(super) async fn change(
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::Role;
-
     use super::{
         super::tests::{assistant, integrations},
         *,
@@ -264,5 +264,6 @@ pub(super) mod tests {
     fn whoever_may_not_change_it_only_looks() {
         let page = &samples()[4].1;
         assert!(page.contains("<fieldset disabled") && !page.contains("data-add") && !page.contains("Save"), "{page}");
+        assert!(!page.contains("/sessions/new?assistant=") && samples()[1].1.contains("/sessions/new?assistant="));
     }
 }

@@ -167,7 +167,7 @@ mod tests {
         }
         for name in ["secrets", "assistants"] {
             let page = &all.iter().find(|(of, _)| *of == name).unwrap().1;
-            assert!(!page.contains("aria-label=\"Project\""), "{name} is of no project");
+            assert!(!page.contains("<nav class=\"tabs\" aria-label=\"Project\">"), "{name} is of no project");
         }
     }
 }
