@@ -4,78 +4,20 @@
 // TWIN          what the GitLab twin printed: JSON with url, token, cloneUrl, otherTokens; or else
 //               GITLAB_URL, TOKEN and REPO name a GitLab, a token of it and a repository that the token may push to
 // FORMS         a folder for pictures of every provider's form, as the documents show them; none if not given
-// SCREENSHOTS   the folder for pictures; a temporary one if not given
-// CHROMIUM      the browser; /usr/bin/chromium if not given
+//
+// and what walk.mjs is told.
 
-import { mkdtempSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { browser, check, done, pleasant, somebody, step } from "./walk.mjs";
 
 const env = process.env;
 const twin = env.TWIN ? JSON.parse(env.TWIN) : { url: env.GITLAB_URL, token: env.TOKEN, cloneUrl: env.REPO };
 const link = new URL(env.SIGN_IN_URL);
 const base = env.BASE_URL ?? link.origin;
-const pictures = env.SCREENSHOTS ?? mkdtempSync(join(tmpdir(), "valetkey-ui-"));
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const branch = "feature/from-the-browser";
-mkdirSync(pictures, { recursive: true });
-
-const browser = await chromium.launch({
-  executablePath: env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-context.setDefaultTimeout(20_000);
-const page = await context.newPage();
-const complaints = [];
-page.on("pageerror", (error) => complaints.push(`script: ${error.message}`));
-page.on("console", (message) => {
-  // A refused form is answered with a status that the browser reports too.
-  if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
-});
-
-let passed = 0;
-let failed = 0;
-
-function check(ok, what) {
-  if (!ok) throw new Error(what);
-}
-
-async function step(name, work) {
-  try {
-    await work();
-    check(complaints.length === 0, `the browser complains: ${complaints.splice(0).join("; ")}`);
-    passed++;
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED  ${name}\n        ${String(error.message).split("\n").slice(0, 6).join("\n        ")}`);
-  }
-  await page.screenshot({ path: join(pictures, `${String(passed + failed).padStart(2, "0")}-${name.replaceAll(/\W+/g, "-")}.png`), fullPage: true });
-}
-
-// No violation of the accessibility rules, in either colour scheme, and nothing wider than a phone.
-async function pleasant() {
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
-    if (!(await page.evaluate(() => "axe" in window))) {
-      // Not as a script element: the page's own policy would refuse that.
-      const { readFileSync } = await import("node:fs");
-      await page.evaluate(readFileSync(axe, "utf8"));
-    }
-    const { violations } = await page.evaluate(() => window.axe.run());
-    const words = violations.map((found) => `${found.id} at ${found.nodes[0].target}`);
-    check(words.length === 0, `${colorScheme}: ${words.join("; ")}`);
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 390, height: 800 });
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  await page.setViewportSize({ width: 1280, height: 900 });
-  check(over <= 0, `${over} px wider than a phone`);
-}
+const { context, page } = await somebody();
 
 const heading = (name) => page.getByRole("heading", { name, level: 1 });
 const consented = () => page.getByRole("article").filter({ hasText: "By consent" });
@@ -87,6 +29,15 @@ async function register(slug, instance, id, secret) {
   await page.getByLabel("Client secret").fill(secret);
   await page.getByRole("button", { name: "Register" }).click();
   await page.getByText("Registered. People can now connect").waitFor();
+}
+
+// The tabs of a project, of which one is where one is.
+async function onTab(name) {
+  const tabs = page.getByRole("navigation", { name: "Project" });
+  const words = await tabs.getByRole("link").allTextContents();
+  check(words.join() === "Repositories,Members,Secrets,Assistants,Webhooks,Settings", `the tabs are ${words}`);
+  const current = await tabs.locator("[aria-current]").allTextContents();
+  check(current.join() === name, `one is at ${current}`);
 }
 
 const card = () => page.getByRole("article").filter({ hasText: "Browser test" });
@@ -625,6 +576,7 @@ await step("a project has secrets of its own", async () => {
   await page.goto(`${base}/projects/web-shop`);
   await page.getByRole("navigation", { name: "Project" }).getByRole("link", { name: "Secrets" }).click();
   await page.getByText("--project web-shop").waitFor();
+  await onTab("Secrets");
   await pleasant();
   await page.getByRole("link", { name: "New secret" }).click();
   const dialog = page.getByRole("dialog");
@@ -645,9 +597,11 @@ await new Promise((done) => receiver.listen(0, "127.0.0.1", done));
 const hook = `http://127.0.0.1:${receiver.address().port}/told`;
 
 await step("a webhook is added, and its secret is shown once", async () => {
-  await page.goto(`${base}/projects/web-shop`);
+  await page.goto(`${base}/projects/web-shop/assistants`);
+  await onTab("Assistants");
   await page.getByRole("link", { name: "Webhooks" }).click();
   await page.getByText("No webhooks yet").waitFor();
+  await onTab("Webhooks");
   await pleasant();
   await page.getByRole("link", { name: "Add webhook" }).click();
   await pleasant();
@@ -665,6 +619,7 @@ await step("a webhook is added, and its secret is shown once", async () => {
   await pleasant();
   await page.getByRole("link", { name: "Done" }).click();
   await page.getByText("Nothing was sent yet").waitFor();
+  await onTab("Webhooks");
   check(!(await page.content()).includes(secret), "the secret is shown again");
   await pleasant();
 });
@@ -695,7 +650,7 @@ await step("a webhook is edited, disabled and deleted", async () => {
   await page.getByRole("button", { name: "Disable" }).click();
   await page.getByText("Nothing is sent to it").waitFor();
   await pleasant();
-  await page.getByRole("main").getByRole("link", { name: "Webhooks" }).click();
+  await page.getByRole("navigation", { name: "Project" }).getByRole("link", { name: "Webhooks" }).click();
   await page.getByRole("link", { name: "Tells the chat, renamed" }).waitFor();
   await pleasant();
   await page.getByRole("link", { name: "Tells the chat, renamed" }).click();
@@ -709,7 +664,7 @@ await step("a webhook is edited, disabled and deleted", async () => {
 receiver.close();
 
 await step("an API token is for one project and for reading, is shown once and ends", async () => {
-  await page.getByRole("link", { name: "Settings", exact: true }).click();
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Settings" }).click();
   await page.getByRole("link", { name: "API tokens" }).click();
   await heading("API tokens").waitFor();
   await pleasant();
@@ -789,6 +744,15 @@ await step("the audit trail is narrowed, verified and offered as a file", async 
   await pleasant();
 });
 
+await step("the API is described on a page of its own", async () => {
+  await page.goto(`${base}/api/docs`);
+  await page.getByText("/api/v1/projects/{project}/losses").click();
+  await page.getByText("What would be lost with a project, before it is deleted").waitFor();
+  await pleasant();
+  await page.getByRole("link", { name: "Valetkey", exact: true }).click();
+  await heading("Home").waitFor();
+});
+
 await step("the navigation fits every width", async () => {
   for (const path of ["/integrations", "/settings/tokens", "/projects/web-shop"]) {
     await page.goto(base + path);
@@ -807,7 +771,9 @@ await step("a project is deleted once its name is typed", async () => {
   await page.goto(`${base}/projects/web-shop/settings`);
   await page.getByRole("link", { name: "Delete…" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByText("1 repository entry").waitFor();
+  for (const lost of ["1 repository,", "1 secret", "1 member"]) await dialog.getByText(lost).first().waitFor();
+  await dialog.getByText("DEPLOY_KEY").waitFor();
+  await pleasant();
   await dialog.getByLabel("Type web-shop to confirm").fill("web-shop");
   await dialog.getByRole("button", { name: "Delete the project" }).click();
   await page.getByText("The project is deleted").waitFor();
@@ -997,6 +963,4 @@ await step("signing out ends the session on the server", async () => {
   await thief.close();
 });
 
-await browser.close();
-console.log(`${passed} passed, ${failed} failed (pictures in ${pictures})`);
-process.exitCode = failed ? 1 : 0;
+await done();

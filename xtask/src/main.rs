@@ -34,7 +34,7 @@ cargo xtask COMMAND
                   installed
   schemathesis    only the program against requests made up from its API's description
   gitea           only the program against a real Gitea
-  browser         only the web pages in a browser
+  browser         only the web pages, and the sign-in at an identity provider, in a browser
   fuzz [SECONDS]  every fuzz target for so long (default 60); needs the nightly toolchain and cargo-fuzz
 ";
 

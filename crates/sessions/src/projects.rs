@@ -8,6 +8,7 @@ use valetkey_store::{LastAdmin, Member, MemberName, ProjectContents, SessionFilt
 use crate::{
     Engine,
     engine::{Parts, remove_folder},
+    project_losses::{Loss, losses},
     spec::check_agent,
     stop::Why,
 };
@@ -139,7 +140,7 @@ impl Engine {
     }
 
     /// Deletes a project with its repositories, members and settings. One that holds more is deleted only with
-    /// `everything`: its sessions that are over, with their logs and workspaces, and every integration in it.
+    /// `everything`: see [`project_losses`](Self::project_losses).
     ///
     /// # Errors
     /// `not_found`, `forbidden`; `conflict` while sessions run, and, saying what there is, for a project that holds more
@@ -206,7 +207,7 @@ fn last_admin(by: &Actor) -> LastAdmin {
 }
 
 /// Refuses to delete what must not go, or not silently.
-fn deletable(name: &ProjectName, contents: &ProjectContents, everything: bool) -> Result<(), Problem> {
+pub(crate) fn deletable(name: &ProjectName, contents: &ProjectContents, everything: bool) -> Result<(), Problem> {
     let conflict = |detail: String| Problem::new(ProblemCode::Conflict, detail);
     if *name == ProjectName::default_project() {
         return Err(conflict(format!("The project '{name}' is the one that every Valetkey has; it can't be deleted."))
@@ -216,36 +217,14 @@ fn deletable(name: &ProjectName, contents: &ProjectContents, everything: bool) -
         let detail = format!("In the project '{name}' {} not over.", are(contents.running, "session"));
         return Err(conflict(detail).remedy("Stop them, or wait for their end."));
     }
-    let held = what_would_be_lost(contents);
-    if everything || held.is_empty() {
+    let held = losses(contents);
+    if everything || !held.iter().any(|loss| loss.kind.is_for_good()) {
         return Ok(());
     }
-    Err(conflict(format!("The project '{name}' holds {}.", held.join(", "))).remedy(format!(
+    let held: Vec<_> = held.iter().map(Loss::words).collect();
+    Err(conflict(format!("The project '{name}' holds {}.", held.join("; "))).remedy(format!(
         "Say that all of it may go: `valetkey projects delete {name} --everything`, or ?everything=true."
     )))
-}
-
-/// What of a project can't be made again by adding it to another one.
-fn what_would_be_lost(contents: &ProjectContents) -> Vec<String> {
-    [
-        (contents.sessions, "session", " with its log and workspace", " with their logs and workspaces"),
-        (contents.integrations, "integration", " of the project", " of the project"),
-        (
-            contents.private_integrations,
-            "integration",
-            " that a member connected for themselves",
-            " that members connected for themselves",
-        ),
-        (contents.tokens, "API token", " for this project alone", " for this project alone"),
-    ]
-    .into_iter()
-    .filter(|(count, ..)| *count > 0)
-    .map(
-        |(count, noun, one, several)| {
-            if count == 1 { format!("1 {noun}{one}") } else { format!("{count} {noun}s{several}") }
-        },
-    )
-    .collect()
 }
 
 fn are(count: i64, noun: &str) -> String {
@@ -266,9 +245,17 @@ mod tests {
         let full = ProjectContents { sessions: 2, private_integrations: 1, ..empty };
         let refusal = deletable(&name, &full, false).unwrap_err();
         assert_eq!(refusal.code, ProblemCode::Conflict);
-        let held = "2 sessions with their logs and workspaces, 1 integration that a member connected for themselves.";
+        let held = "1 integration that a member connected for themselves in it; 2 sessions with their logs and \
+                    workspaces; 9 repositories, which stay at their providers; 3 members.";
         assert_eq!(refusal.detail, format!("The project 'p' holds {held}"));
         assert!(deletable(&name, &full, true).is_ok());
+        for kept in [
+            ProjectContents { secrets: 1, ..empty },
+            ProjectContents { webhooks: 1, ..empty },
+            ProjectContents { assistants: 1, ..empty },
+        ] {
+            assert!(deletable(&name, &kept, false).is_err(), "{kept:?}");
+        }
 
         let busy = ProjectContents { running: 1, ..full };
         assert!(deletable(&name, &busy, true).unwrap_err().detail.contains("1 session is not over"));

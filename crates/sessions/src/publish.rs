@@ -129,7 +129,7 @@ async fn open_pull_request(run: &mut Run, target: &Target, integration: &Integra
 }
 
 /// The task's first line, shortened to what a subject line holds.
-fn title(task: &str) -> String {
+pub(crate) fn title(task: &str) -> String {
     let line = task.trim().lines().next().unwrap_or_default().trim();
     if line.chars().count() <= 120 { line.to_owned() } else { line.chars().take(119).chain(['…']).collect() }
 }

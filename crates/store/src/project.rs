@@ -26,6 +26,12 @@ pub struct ProjectContents {
     pub members: i64,
     /// API tokens that are good for it alone.
     pub tokens: i64,
+    /// Secrets.
+    pub secrets: i64,
+    /// Webhooks.
+    pub webhooks: i64,
+    /// Assistants.
+    pub assistants: i64,
 }
 
 macro_rules! select {
@@ -156,7 +162,10 @@ impl Store {
              (SELECT count(*) FROM integrations WHERE project = $1 AND scope = 'user') AS private_integrations, \
              (SELECT count(*) FROM project_repositories WHERE project = $1) AS repositories, \
              (SELECT count(*) FROM project_members WHERE project = $1) AS members, \
-             (SELECT count(*) FROM tokens WHERE project = $1) AS tokens",
+             (SELECT count(*) FROM tokens WHERE project = $1) AS tokens, \
+             (SELECT count(*) FROM secrets WHERE project = $1) AS secrets, \
+             (SELECT count(*) FROM webhooks WHERE project = $1) AS webhooks, \
+             (SELECT count(*) FROM assistants WHERE project = $1) AS assistants",
         )
         .bind(name.as_str())
         .fetch_one(&self.reader)
@@ -170,18 +179,24 @@ impl Store {
             repositories: record.get("repositories")?,
             members: record.get("members")?,
             tokens: record.get("tokens")?,
+            secrets: record.get("secrets")?,
+            webhooks: record.get("webhooks")?,
+            assistants: record.get("assistants")?,
         })
     }
 
-    /// Deletes a project that holds neither sessions nor integrations, with everything else of it; `false` if there is
-    /// none of this name.
+    /// Deletes a project that holds neither sessions nor integrations, with everything else of it: its secrets and the
+    /// signing secrets of its webhooks are erased. `false` if there is none of this name.
     ///
     /// # Errors
     /// `Conflict` when it holds some.
     pub async fn delete_project(&self, name: &ProjectName) -> Result<bool, StoreError> {
         let query = sqlx::query("DELETE FROM projects WHERE name = $1").bind(name.as_str());
         match query.execute(&self.writer).await {
-            Ok(done) => Ok(done.rows_affected() == 1),
+            Ok(done) => {
+                self.scrub().await?;
+                Ok(done.rows_affected() == 1)
+            }
             Err(sqlx::Error::Database(refusal)) if refusal.is_foreign_key_violation() => {
                 Err(StoreError::Conflict("the project still holds sessions or integrations"))
             }

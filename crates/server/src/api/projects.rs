@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use valetkey_model::{Actor, Description, ProblemCode, Project, ProjectName, ProjectSettings, PushPattern, Role};
-use valetkey_sessions::ProjectChange;
+use valetkey_sessions::{Loss, ProjectChange};
 
 use crate::{
     App,
@@ -38,6 +38,11 @@ pub(crate) fn rows() -> Vec<Row> {
             .body::<Change>()
             .answers::<ProjectView>()
             .fails(&[ProblemCode::NotFound]),
+        Row::get("/api/v1/projects/{project}/losses", losses)
+            .project(Role::Admin)
+            .operation(TAG, "listProjectLosses", "What would be lost with a project, before it is deleted")
+            .answers::<LossesView>()
+            .fails(&[ProblemCode::NotFound, ProblemCode::Conflict]),
         Row::delete(ONE, delete)
             .project(Role::Admin)
             .operation(
@@ -136,11 +141,50 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Opti
     T::deserialize(from).map(Some)
 }
 
+/// What would be lost with a project.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ProjectLosses")]
+struct LossesView {
+    /// Each kind of which there is something.
+    items: Vec<LossView>,
+}
+
+/// Things of one kind that would be lost.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ProjectLoss")]
+struct LossView {
+    /// Of which kind: `integrations`, `private_integrations`, `secrets`, `webhooks`, `assistants`, `sessions`, `tokens`,
+    /// `repositories` or `members`.
+    kind: &'static str,
+    /// How many there are.
+    count: i64,
+    /// The same for people.
+    words: String,
+    /// What the first few are called; nothing for what people have for themselves.
+    names: Vec<String>,
+    /// Whether it goes only if everything may go.
+    only_with_everything: bool,
+}
+
+impl From<Loss> for LossView {
+    fn from(loss: Loss) -> Self {
+        Self {
+            kind: loss.kind.as_str(),
+            count: loss.count,
+            words: loss.words(),
+            names: loss.names,
+            only_with_everything: loss.kind.is_for_good(),
+        }
+    }
+}
+
 /// How much of a project may go.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Extent {
-    /// Also its sessions that are over, with their logs and workspaces, and every integration in it.
+    /// Also what can't be had again by adding it to another project: every integration in it, its secrets, webhooks and
+    /// assistants, its sessions that are over with their logs and workspaces, and API tokens for it alone.
     #[serde(default)]
     everything: bool,
 }
@@ -200,6 +244,11 @@ async fn change(
     let change = ProjectChange { description, default_agent, push_pattern };
     let changed = app.engine.change_project(&caller.actor, &name, change).await?;
     Ok(Json(ProjectView::new(changed, &caller.actor)))
+}
+
+async fn losses(State(app): State<App>, caller: Caller, Id(name): Id<ProjectName>) -> Answer<Json<LossesView>> {
+    let losses = app.engine.project_losses(&caller.actor, &name).await?;
+    Ok(Json(LossesView { items: losses.into_iter().map(LossView::from).collect() }))
 }
 
 async fn delete(

@@ -131,6 +131,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the usual delimiters"));
     environment.set_formatter(show);
+    environment.add_filter("prose", prose);
     for (name, source) in SOURCES {
         environment.add_template(name, source).unwrap_or_else(|error| panic!("template {name}: {error:#}"));
     }
@@ -146,8 +147,26 @@ fn show(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error>
     }
 }
 
+/// A sentence of ours, in which what is to be typed stands between backticks.
+fn prose(text: &str) -> Result<Value, Error> {
+    let text = words::visible(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    let mut html = String::new();
+    if parts.len().is_multiple_of(2) {
+        write_escaped(&mut html, &text)?;
+        return Ok(Value::from_safe_string(html));
+    }
+    for (n, part) in parts.into_iter().enumerate() {
+        let (open, close) = if n % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
+        html.push_str(open);
+        write_escaped(&mut html, part)?;
+        html.push_str(close);
+    }
+    Ok(Value::from_safe_string(html))
+}
+
 /// Good between tags and within quoted attributes. Unlike the library's own it leaves slashes as they are.
-fn write_escaped(out: &mut Output, text: &str) -> std::fmt::Result {
+fn write_escaped(out: &mut impl std::fmt::Write, text: &str) -> std::fmt::Result {
     for part in text.split_inclusive(['&', '<', '>', '"', '\'']) {
         let entity = match part.as_bytes().last() {
             Some(b'&') => "&amp;",
@@ -230,6 +249,13 @@ pub(crate) mod tests {
         let page =
             environment.render_str("<p title=\"{{ it }}\">", minijinja::context!(it => "<a href='/x'>&\"é")).unwrap();
         assert_eq!(page, "<p title=\"&lt;a href=&#39;/x&#39;&gt;&amp;&quot;é\">");
+    }
+
+    #[test]
+    fn what_is_to_be_typed_is_set_as_code() {
+        let shown = |text: &str| prose(text).unwrap().to_string();
+        assert_eq!(shown("Run `a <b>` or `c`."), "Run <code>a &lt;b&gt;</code> or <code>c</code>.");
+        assert_eq!(shown("A lone ` & <i>"), "A lone ` &amp; &lt;i&gt;");
     }
 
     #[test]

@@ -392,12 +392,16 @@ async fn a_project_is_deleted_with_what_it_holds_only_if_that_is_said() {
     let bob = server.somebody("bob").await;
     add(&ann, "person", "bob", "member").await;
     let mut private = connect_body(&forge);
-    (private["scope"], private["project"]) = (json!("user"), json!("shop"));
+    (private["scope"], private["project"], private["alias"]) = (json!("user"), json!("shop"), json!("Kept apart"));
     let private = bob.post("/api/v1/integrations", private).await.created();
+    ann.post(&format!("{SHOP}/secrets"), json!({"name": "DEPLOY_KEY", "value": "a-canary-of-the-shop"})).await.ok();
+    ann.post(&format!("{SHOP}/webhooks"), json!({"url": "https://ci.example.com/hook"})).await.created();
+    ann.post(&format!("{SHOP}/assistants"), json!({"name": "Reviewer"})).await.created();
     let sessions = format!("{SHOP}/sessions");
     let made = ann.post(&sessions, asking(&forge, None)).await.created();
     let refusal = ann.delete(&format!("{SHOP}?everything=true")).await.refused(409, "conflict");
     assert!(refusal["detail"].as_str().unwrap().contains("1 session is not over"), "{refusal}");
+    ann.get(&format!("{SHOP}/losses")).await.refused(409, "conflict");
     let page = ann.get("/projects/shop/delete").await.body;
     assert!(page.contains("Not while something runs") && page.contains("Add feature X"), "{page}");
 
@@ -405,10 +409,33 @@ async fn a_project_is_deleted_with_what_it_holds_only_if_that_is_said() {
     ann.press(&format!("{one}/stop")).await.success(StatusCode::ACCEPTED);
     ann.get(&format!("{one}/events")).await;
     let refusal = ann.delete(SHOP).await.refused(409, "conflict");
-    for part in ["1 session with its log", "1 integration of the project", "1 integration that a member"] {
+    let kinds = [
+        "1 session with its log",
+        "1 integration of the project",
+        "1 integration that a member",
+        "1 secret;",
+        "1 webhook;",
+        "1 assistant;",
+        "2 members",
+    ];
+    for part in kinds {
         assert!(refusal["detail"].as_str().unwrap().contains(part), "{part} in {refusal}");
     }
-    assert!(!refusal.to_string().contains(private["id"].as_str().unwrap()));
+    let lost = ann.get(&format!("{SHOP}/losses")).await.ok();
+    let page = ann.get("/projects/shop/delete").await.body;
+    for name in ["DEPLOY_KEY", "ci.example.com", "Reviewer", "Add feature X", "ann, bob", "Shared"] {
+        assert!(page.contains(name), "{name} in {page}");
+    }
+    let of = |kind: &str| lost["items"].as_array().unwrap().iter().find(|loss| loss["kind"] == kind).unwrap();
+    assert_eq!((&of("secrets")["names"], &of("secrets")["onlyWithEverything"]), (&json!(["DEPLOY_KEY"]), &json!(true)));
+    assert_eq!((&of("members")["count"], &of("members")["onlyWithEverything"]), (&json!(2), &json!(false)));
+    // What people have for themselves is counted, and not named.
+    assert_eq!(of("private_integrations")["names"], json!([]));
+    for told in [refusal.to_string(), lost.to_string(), page] {
+        assert!(!told.contains(private["id"].as_str().unwrap()) && !told.contains("Kept apart"), "{told}");
+    }
+    bob.get(&format!("{SHOP}/losses")).await.refused(403, "forbidden");
+    server.admin().get("/api/v1/projects/default/losses").await.refused(409, "conflict");
     let wrong = submit(&ann, "/projects/shop/delete", &[("name", "other")]).await;
     assert!(wrong.status == StatusCode::BAD_REQUEST && wrong.body.contains("Nothing was deleted"), "{}", wrong.body);
     bob.delete(&format!("{SHOP}?everything=true")).await.refused(403, "forbidden");
@@ -420,7 +447,9 @@ async fn a_project_is_deleted_with_what_it_holds_only_if_that_is_said() {
     server.admin().get(&one).await.refused(404, "not_found");
     assert_eq!(bob.get("/api/v1/integrations").await.ok()["items"], json!([]));
     ann.post(ALL, json!({"name": "shop"})).await.created();
-    assert_eq!(ann.get(&format!("{SHOP}/repositories")).await.ok()["items"], json!([]));
+    for kind in ["repositories", "secrets", "webhooks", "assistants"] {
+        assert_eq!(ann.get(&format!("{SHOP}/{kind}")).await.ok()["items"], json!([]), "{kind}");
+    }
     let own = server.bed.integrations.own(&Actor::admin(), Some(ProviderKind::GitLab)).await.unwrap();
     assert!(own.is_empty());
 }

@@ -3,7 +3,7 @@ use valetkey_store::{AssistantFilter, RemovalMode, Store, StoreError};
 
 use crate::support::{Counter, Database, at, connected, store, user};
 
-fn assistant(name: &str) -> Assistant {
+pub(crate) fn assistant(name: &str) -> Assistant {
     Assistant {
         id: AssistantId::new(at(1_000), &Counter),
         project: ProjectName::default_project(),

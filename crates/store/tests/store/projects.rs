@@ -1,13 +1,20 @@
 //! Projects, who is in them, their repositories, and their end.
 
 use valetkey_model::{
-    Actor, Limits, OwnerScope, ProblemCode, Project, ProjectName, ProjectSettings, ProviderKind, Role, UserId,
+    Actor, Assistant, Limits, OwnerScope, ProblemCode, Project, ProjectName, ProjectSettings, ProviderKind, Role,
+    SecretOwner, UserId,
 };
 use valetkey_store::{
     LastAdmin, Member, MemberName, ProjectContents, ProjectRepository, RepositoryCheck, Store, StoreError, UserRecord,
+    Webhook,
 };
 
-use crate::support::{at, connected, finish, integration, session, store, token, user};
+use crate::{
+    assistants::assistant,
+    secrets::secret,
+    support::{at, connected, finish, integration, session, store, token, user},
+    webhooks::webhook,
+};
 
 fn name(text: &str) -> ProjectName {
     text.parse().unwrap()
@@ -224,6 +231,10 @@ async fn a_project_goes_only_when_no_session_or_integration_would_go_with_it() {
     let mut limited = token("limited", "admin");
     limited.limits = Limits { project: Some(shop.clone()), read_only: false };
     store.insert_token(&limited).await.unwrap();
+    let secret = secret(SecretOwner::Project(shop.clone()), "DEPLOY_KEY");
+    store.insert_secret(&secret, b"sealed").await.unwrap();
+    store.insert_webhook(&Webhook { project: shop.clone(), ..webhook() }, b"sealed", 1).await.unwrap();
+    store.insert_assistant(&Assistant { project: shop.clone(), ..assistant("Reviewer") }).await.unwrap();
     let (mut shared, mut private) = (integration("shared"), integration("private"));
     shared.scope = OwnerScope::Project(shop.clone());
     private.scope = OwnerScope::User(shop.clone());
@@ -243,6 +254,9 @@ async fn a_project_goes_only_when_no_session_or_integration_would_go_with_it() {
         repositories: 1,
         members: 1,
         tokens: 1,
+        secrets: 1,
+        webhooks: 1,
+        assistants: 1,
     };
     assert_eq!(store.project_contents(&shop).await.unwrap(), contents);
     assert_eq!(store.project_contents(&name("nowhere")).await.unwrap(), ProjectContents::default());

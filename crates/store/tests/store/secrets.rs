@@ -12,7 +12,7 @@ fn the_project_s() -> SecretOwner {
     SecretOwner::Project(ProjectName::default_project())
 }
 
-fn secret(owner: SecretOwner, name: &str) -> SecretRecord {
+pub(crate) fn secret(owner: SecretOwner, name: &str) -> SecretRecord {
     SecretRecord {
         id: SecretId::new(at(1), &Counter),
         owner,

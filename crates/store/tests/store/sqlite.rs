@@ -8,10 +8,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::{at, connected, engine, integration, session};
+use crate::{
+    secrets::secret,
+    support::{at, connected, engine, integration, session},
+    webhooks::webhook,
+};
 use tempfile::TempDir;
-use valetkey_model::{CheckOutcome, EventBody, LogStream, SessionId};
-use valetkey_store::{CheckRecord, DatabaseUrl, Everybodys, Finding, Removal, RemovalMode, Store, StoreError};
+use valetkey_model::{CheckOutcome, EventBody, LogStream, ProjectName, SecretOwner, SessionId};
+use valetkey_store::{CheckRecord, DatabaseUrl, Everybodys, Finding, Removal, RemovalMode, Store, StoreError, Webhook};
 
 fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -169,6 +173,21 @@ async fn an_erased_or_replaced_credential_leaves_the_disk() {
         assert_eq!(removal, Removal::Erased);
         assert!(!on_disk(&file, sealed(n, 2).as_bytes()), "erased {n}");
     }
+}
+
+#[tokio::test]
+async fn a_deleted_project_s_secrets_leave_the_disk() {
+    let (_folder, file) = place();
+    let store = open(&file).await;
+    let shop: ProjectName = "shop".parse().unwrap();
+    store.insert_project(&shop, at(100)).await.unwrap();
+    let owner = SecretOwner::Project(shop.clone());
+    store.insert_secret(&secret(owner, "DEPLOY_KEY"), b"<sealed secret>").await.unwrap();
+    let webhook = Webhook { project: shop.clone(), ..webhook() };
+    store.insert_webhook(&webhook, b"<sealed signing secret>", 1).await.unwrap();
+    assert!(on_disk(&file, b"<sealed secret>") && on_disk(&file, b"<sealed signing secret>"));
+    assert!(store.delete_project(&shop).await.unwrap());
+    assert!(!on_disk(&file, b"<sealed secret>") && !on_disk(&file, b"<sealed signing secret>"));
 }
 
 /// A process is killed while it writes; whatever it had been told is stored is there.

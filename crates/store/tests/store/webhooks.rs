@@ -9,7 +9,7 @@ use crate::support::{Counter, at, started, store};
 
 const MOST: u32 = 3;
 
-fn webhook() -> Webhook {
+pub(crate) fn webhook() -> Webhook {
     Webhook {
         id: WebhookId::new(at(1_000), &Counter),
         project: ProjectName::default_project(),

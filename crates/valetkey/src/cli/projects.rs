@@ -30,11 +30,11 @@ pub(crate) enum ProjectsCommand {
         #[arg(long, conflicts_with = "push_pattern")]
         no_push_pattern: bool,
     },
-    /// Delete one; says what it holds and refuses, unless all of it may go
+    /// Delete one; says what would be lost and asks, or refuses where there is no terminal
     Delete {
         /// Its name
         project: ProjectName,
-        /// Also its sessions that are over, and every integration in it
+        /// All that it holds may go: don't ask
         #[arg(long)]
         everything: bool,
     },

@@ -9,8 +9,9 @@ use crate::{
     cli::{ProjectSettingsArgs, ProjectsCommand},
     client::Client,
     context::Context,
-    output::{self, Style, Table},
+    output::{self, Style, Table, Tamed},
     settings::words,
+    token_input,
 };
 
 const BASE: &str = "/api/v1/projects";
@@ -51,6 +52,7 @@ pub(crate) async fn projects(context: &Context, command: Option<ProjectsCommand>
         }
         ProjectsCommand::Delete { project, everything } => {
             let path = one(&project);
+            let everything = everything || is_confirmed(client, &project).await?;
             client.delete(&if everything { format!("{path}?everything=true") } else { path }).await?;
             output::print(context.format, &json!({ "name": project }), || format!("Deleted the project {project}."))
         }
@@ -58,6 +60,43 @@ pub(crate) async fn projects(context: &Context, command: Option<ProjectsCommand>
         ProjectsCommand::Repositories { command } => project_repositories::repositories(context, client, command).await,
     })
     .await
+}
+
+/// Things of one kind that would be lost with a project.
+#[derive(Debug, Deserialize)]
+struct Loss {
+    count: usize,
+    words: String,
+    names: Vec<String>,
+}
+
+/// Says what would be lost and has the name typed, where somebody is there to be asked. Without them it is not confirmed.
+async fn is_confirmed(client: &Client, project: &ProjectName) -> Result<bool, Problem> {
+    if !token_input::can_ask() {
+        return Ok(false);
+    }
+    let found: Value = client.get(&format!("{}/losses", one(project))).await?;
+    let losses: Vec<Loss> = typed_all(found["items"].as_array().map_or(&[], Vec::as_slice))?;
+    output::note(&told(project, &losses));
+    if token_input::read_line(&format!("Type {project} to delete it"))? == project.as_str() {
+        return Ok(true);
+    }
+    Err(Problem::new(ProblemCode::InvalidInput, "This is not the project's name. Nothing was deleted."))
+}
+
+/// What would be lost, a line for each kind.
+fn told(project: &ProjectName, losses: &[Loss]) -> String {
+    let mut text = format!("With the project {project} this is lost, and can't be brought back:");
+    for Loss { count, words, names } in losses {
+        let more = count.saturating_sub(names.len());
+        let names = match (names.is_empty(), more) {
+            (true, _) => String::new(),
+            (false, 0) => format!(": {}", names.join(", ")),
+            (false, more) => format!(": {} and {more} more", names.join(", ")),
+        };
+        text.push_str(&format!("\n  {words}{}", Tamed::text(&names)));
+    }
+    text
 }
 
 /// What was typed of a project's settings.
@@ -102,4 +141,27 @@ fn print_one(context: &Context, found: &Value) -> Result<(), Problem> {
             ("push branches", Some(view.push_pattern.unwrap_or_else(|| "any; valetkey/… if none is named".to_owned()))),
         ])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_lost_is_told_line_by_line() {
+        let loss = |count, words: &str, names: &[&str]| Loss {
+            count,
+            words: words.to_owned(),
+            names: names.iter().map(ToString::to_string).collect(),
+        };
+        let losses = [
+            loss(2, "2 secrets", &["DEPLOY_KEY", "NPM_TOKEN"]),
+            loss(9, "9 sessions with their logs and workspaces", &["Add X", "Fix\u{1b}[2J Y"]),
+            loss(1, "1 API token for this project alone", &[]),
+        ];
+        let wanted = "With the project shop this is lost, and can't be brought back:\n  2 secrets: DEPLOY_KEY, NPM_TOKEN\n  \
+                      9 sessions with their logs and workspaces: Add X, Fix Y and 7 more\n  \
+                      1 API token for this project alone";
+        assert_eq!(told(&"shop".parse().unwrap(), &losses), wanted);
+    }
 }

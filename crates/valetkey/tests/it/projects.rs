@@ -45,3 +45,20 @@ async fn a_project_is_made_filled_changed_and_deleted() {
     person.run(&["projects", "show", "shop"]).await.failed(1, "no project 'shop'");
     assert!(person.run(&["projects"]).await.ok().stdout.contains("default"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_terminal_what_would_be_lost_is_named_before_the_name_is_asked_for() {
+    let person = Person::at(Forge::GitLab).await;
+    person.run(&["projects", "create", "shop"]).await.ok();
+    person.run_with(&["secrets", "set", "DEPLOY_KEY", "--project", "shop"], "a canary").await.ok();
+    let delete = ["projects", "delete", "shop"];
+    let Some(refused) = person.type_at_terminal(&delete, "shops\n").await else { return };
+    assert_eq!(refused.code, 2, "{refused:?}");
+    for part in ["1 secret: DEPLOY_KEY", "1 member: Administrator", "Type shop to delete it:", "Nothing was deleted"] {
+        assert!(refused.stdout.contains(part), "{part} in {refused:?}");
+    }
+    person.run(&delete).await.failed(1, "1 secret");
+    let deleted = person.type_at_terminal(&delete, "shop\n").await.unwrap().ok();
+    assert!(deleted.stdout.contains("Deleted the project shop."), "{deleted:?}");
+    person.run(&["projects", "show", "shop"]).await.failed(1, "no project");
+}

@@ -89,9 +89,13 @@ impl Person {
         if self.twin.forge() == Forge::GitHub { "github" } else { "gitlab" }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the program under test")]
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
+        self.of(env!("CARGO_BIN_EXE_valetkey"), args)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the program under test, and what puts it before a terminal")]
+    fn of<S: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(program);
         command
             .args(args)
             .env_clear()
@@ -118,14 +122,19 @@ impl Person {
         said
     }
 
+    /// The same at a terminal, where all that is said comes together; nothing where the system has no `script`.
+    pub(crate) async fn type_at_terminal(&self, args: &[&str], typed: &str) -> Option<Said> {
+        let command = format!("'{}' {}", env!("CARGO_BIN_EXE_valetkey"), args.join(" "));
+        let Ok(child) = self.of("script", ["-qec", &command, "/dev/null"]).stdin(Stdio::piped()).spawn() else {
+            eprintln!("skipped: a terminal (`script` of util-linux is not installed)");
+            return None;
+        };
+        Some(told(child, typed).await)
+    }
+
     /// A command whose very purpose is to say the token.
     pub(crate) async fn run_aloud(&self, args: &[&str], input: &str) -> Said {
-        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        // A program that does not read ends the pipe early.
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        finished(child).await
+        told(self.command(args).stdin(Stdio::piped()).spawn().unwrap(), input).await
     }
 
     pub(crate) async fn end(&self, child: Child) -> Said {
@@ -165,6 +174,14 @@ impl Person {
         let marker = self.path("agent-is-here");
         (format!("sh -c 'echo $$ > {0}.part && mv {0}.part {0} && exec sleep 600'", marker.display()), marker)
     }
+}
+
+async fn told(mut child: Child, input: &str) -> Said {
+    let mut stdin = child.stdin.take().unwrap();
+    // A program that does not read ends the pipe early.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    finished(child).await
 }
 
 async fn finished(child: Child) -> Said {

@@ -11,7 +11,7 @@ use crate::{
     auth::Caller,
     extract::Ids,
     pages::{
-        frame::{Frame, Section},
+        projects::frame,
         render::{Page, View},
     },
     problem::Answer,
@@ -41,7 +41,7 @@ pub(super) async fn show(
     Ids(project, which): Ids<ProjectName, AssistantRef>,
 ) -> Answer<impl IntoResponse> {
     let known = app.engine.assistants().named(&caller.actor, &project, &which).await?;
-    let frame = Frame::new(&app, &caller, Section::Assistants, "Delete assistant");
+    let frame = frame(&app, &caller, "Delete assistant");
     Ok(Page::new(frame, DeleteView::from(known)))
 }
 

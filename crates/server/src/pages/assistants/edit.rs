@@ -5,7 +5,7 @@ use axum::{
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use valetkey_model::{
-    Actor, Assistant, AssistantRef, IntegrationId, Problem, ProblemCode, ProjectName, ProviderKind, Tools,
+    Actor, Assistant, AssistantRef, IntegrationId, Problem, ProblemCode, ProjectName, ProviderKind, Role, Tools,
 };
 use valetkey_sessions::{MissingTool, Saved};
 
@@ -20,7 +20,10 @@ use crate::{
     extract::{Id, Ids, Params},
     pages::{
         form::{Form, refused},
-        frame::{Frame, Section},
+        projects::{
+            frame,
+            head::{Tab, Tabs},
+        },
         render::{Page, View},
     },
     problem::Answer,
@@ -28,10 +31,12 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 struct EditView {
+    tabs: Tabs,
     project: String,
     /// The one that is edited; none for a new one.
     known: Option<Known>,
     may_change: bool,
+    may_start: bool,
     /// Where the form is sent.
     action: String,
     /// The path of this form, to come back to.
@@ -72,9 +77,11 @@ impl EditView {
             None => (list.clone(), format!("{list}/new")),
         };
         Self {
+            tabs: Tabs::new(on.project, on.by, Tab::Assistants),
             project: on.project.to_string(),
             known: known.map(|known| Known { id: known.id.to_string(), name: known.name.to_string() }),
             may_change: known.is_none_or(|known| known.require_to_change(on.by).is_ok()),
+            may_start: known.is_some() && on.by.is(Role::Member, on.project),
             action,
             here,
             rows: ProviderKind::ALL.map(|provider| Row::new(provider, draft.slot(provider), on)).into(),
@@ -159,7 +166,7 @@ impl Desk {
         let tools = self.known.as_ref().map_or(&plain, |known| &known.tools);
         let on = Ground { by, project: &self.project, all: &all, known: tools };
         let title = self.known.as_ref().map_or("New assistant", |known| known.name.as_str());
-        let frame = Frame::new(&self.app, &self.caller, Section::Assistants, title).after(did);
+        let frame = frame(&self.app, &self.caller, title).after(did);
         Ok(Page::new(frame, EditView::new(self.known.as_ref(), draft, on, missing)))
     }
 }
@@ -205,8 +212,6 @@ pub(super) async fn change(
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::Role;
-
     use super::{
         super::tests::{assistant, integrations},
         *,
@@ -259,5 +264,6 @@ pub(super) mod tests {
     fn whoever_may_not_change_it_only_looks() {
         let page = &samples()[4].1;
         assert!(page.contains("<fieldset disabled") && !page.contains("data-add") && !page.contains("Save"), "{page}");
+        assert!(!page.contains("/sessions/new?assistant=") && samples()[1].1.contains("/sessions/new?assistant="));
     }
 }

@@ -4,7 +4,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Actor, Assistant, AssistantId, Integration, Problem, ProjectName, Role};
+use valetkey_model::{Actor, Assistant, AssistantId, Integration, Problem, Project, ProjectName, Role};
 use valetkey_store::AssistantFilter;
 
 use super::{
@@ -13,10 +13,15 @@ use super::{
 };
 use crate::{
     App,
+    api::projects::known,
     auth::Caller,
     extract::{Id, Params},
     pages::{
         frame::{Frame, Section},
+        projects::{
+            self,
+            head::{Head, Tab},
+        },
         render::{Page, View},
         words::Moment,
     },
@@ -31,7 +36,7 @@ struct ListView {
     /// The path of this list.
     here: String,
     /// The one project of this list, if it is narrowed to one by its path.
-    only: Option<String>,
+    head: Option<Head>,
     projects: Vec<String>,
     /// The project that is chosen in the filter.
     project: String,
@@ -105,22 +110,20 @@ pub(super) async fn of_project(
     Id(project): Id<ProjectName>,
     Params(wanted): Params<Wanted>,
 ) -> Answer<impl IntoResponse> {
-    if !app.store.project_exists(&project).await? {
-        return Err(Actor::no_project(&project).into());
-    }
-    page(&app, &caller, Some(project), wanted).await
+    page(&app, &caller, Some(known(&app, &project).await?), wanted).await
 }
 
-async fn page(app: &App, caller: &Caller, only: Option<ProjectName>, wanted: Wanted) -> Answer<Page<ListView>> {
+async fn page(app: &App, caller: &Caller, only: Option<Project>, wanted: Wanted) -> Answer<Page<ListView>> {
     let by = &caller.actor;
-    let projects = if only.is_some() { Vec::new() } else { projects(app, by).await? };
-    let chosen = only.clone().or_else(|| wanted.project.parse().ok());
+    let projects = if only.is_some() { Vec::new() } else { projects_of(app, by).await? };
+    let narrowed = only.as_ref().map(|project| project.name.clone());
+    let chosen = narrowed.clone().or_else(|| wanted.project.parse().ok());
     let filter = AssistantFilter { project: chosen.as_ref(), text: Some(&wanted.q) };
     let mut found = app.engine.assistants().page(by, &filter, wanted.after.as_ref(), PAGE as u32 + 1).await?;
     let more = found.len() > PAGE;
     found.truncate(PAGE);
-    let members = only.iter().chain(&projects).any(|project| by.is(Role::Member, project));
-    let here = only.as_ref().map_or_else(|| "/assistants".to_owned(), address);
+    let members = narrowed.iter().chain(&projects).any(|project| by.is(Role::Member, project));
+    let here = narrowed.as_ref().map_or_else(|| "/assistants".to_owned(), address);
     let project = chosen.as_ref().filter(|_| only.is_none()).map(ToString::to_string).unwrap_or_default();
     let at = |after: Option<&AssistantId>| {
         let mut query = url::form_urlencoded::Serializer::new(format!("{here}?"));
@@ -130,7 +133,7 @@ async fn page(app: &App, caller: &Caller, only: Option<ProjectName>, wanted: Wan
         query.finish()
     };
     let view = ListView {
-        only: only.map(|project| project.to_string()),
+        head: only.as_ref().map(|project| Head::new(project, by, Tab::Assistants)),
         projects: projects.iter().map(ToString::to_string).collect(),
         next: found.last().filter(|_| more).map(|last| at(Some(&last.id))),
         first: wanted.after.is_some().then(|| at(None)),
@@ -140,8 +143,11 @@ async fn page(app: &App, caller: &Caller, only: Option<ProjectName>, wanted: Wan
         text: wanted.q,
         may_create: members,
     };
-    let frame = Frame::new(app, caller, Section::Assistants, "Assistants").after(wanted.did.as_deref());
-    Ok(Page::new(frame, view))
+    let frame = match &narrowed {
+        Some(project) => projects::frame(app, caller, format!("Assistants · {project}")),
+        None => Frame::new(app, caller, Section::Assistants, "Assistants"),
+    };
+    Ok(Page::new(frame.after(wanted.did.as_deref()), view))
 }
 
 /// What the caller could use is looked up once for each project on the page.
@@ -158,7 +164,7 @@ async fn items(app: &App, by: &Actor, found: &[Assistant]) -> Result<Vec<Item>, 
 }
 
 /// The projects that somebody is in.
-async fn projects(app: &App, by: &Actor) -> Result<Vec<ProjectName>, Problem> {
+async fn projects_of(app: &App, by: &Actor) -> Result<Vec<ProjectName>, Problem> {
     let mut all = app.store.projects().await?;
     all.retain(|project| by.role(project).is_some());
     Ok(all)
@@ -175,7 +181,7 @@ impl View for ProjectsView {
 
 /// Where a new one is to be, for whoever is a member of several projects.
 pub(super) async fn choose_project(State(app): State<App>, caller: Caller) -> Answer<Response> {
-    let mut all = projects(&app, &caller.actor).await?;
+    let mut all = projects_of(&app, &caller.actor).await?;
     all.retain(|project| caller.actor.is(Role::Member, project));
     if let [only] = all.as_slice() {
         return Ok(Redirect::to(&format!("{}/new", address(only))).into_response());
@@ -190,12 +196,12 @@ pub(super) mod tests {
         super::tests::{assistant, integrations},
         *,
     };
-    use crate::pages::{integrations::tests::now, render::tests::html};
+    use crate::pages::{integrations::tests::now, projects::tests::project, render::tests::html};
 
     fn view(items: Vec<Item>) -> ListView {
         ListView {
             here: "/assistants".into(),
-            only: None,
+            head: None,
             projects: vec!["default".into(), "web".into()],
             project: String::new(),
             text: String::new(),
@@ -221,7 +227,7 @@ pub(super) mod tests {
         let both = vec![item(&assistant(1)), item(&open)];
         let narrowed = ListView {
             here: "/projects/default/assistants".into(),
-            only: Some("default".into()),
+            head: Some(Head::new(&project("default", ""), &Actor::admin(), Tab::Assistants)),
             projects: Vec::new(),
             next: Some("/projects/default/assistants?after=018f0000-0000-7000-8000-000000000201".into()),
             ..view(vec![item(&assistant(1))])

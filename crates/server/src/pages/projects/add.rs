@@ -8,7 +8,14 @@ use serde::{Deserialize, Serialize};
 use valetkey_integrations::Portion;
 use valetkey_model::{IntegrationRef, Problem, ProjectName, RepoUrl};
 
-use super::{back, create::wrong, frame, query, repositories::repository};
+use super::{
+    back,
+    create::wrong,
+    frame,
+    head::{Tab, Tabs},
+    query,
+    repositories::repository,
+};
 use crate::{
     App,
     api::projects::known,
@@ -26,6 +33,7 @@ const OF_EACH: usize = 20;
 
 #[derive(Debug, Serialize)]
 struct AddView {
+    tabs: Tabs,
     project: String,
     q: String,
     /// What was typed as an address.
@@ -115,6 +123,7 @@ async fn view(app: &App, caller: &Caller, project: &ProjectName, q: &str, skip: 
         .filter_map(|(id, problem)| Some(NotAsked { alias: of(id)?.alias.to_string(), problem: (&problem).into() }));
     let next = Some(portion.skip + OF_EACH).filter(|next| found.more && *next < Portion::FARTHEST);
     Ok(AddView {
+        tabs: Tabs::new(project, &caller.actor, Tab::Repositories),
         project: project.to_string(),
         q: q.to_owned(),
         url: String::new(),
@@ -166,9 +175,9 @@ fn added(project: &ProjectName, form: &Form) -> Redirect {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::ProblemCode;
+    use valetkey_model::{ProblemCode, Role};
 
-    use super::*;
+    use super::{super::tests::ann, *};
     use crate::pages::render::tests::html;
 
     fn item(path: &str, slug: &'static str, added: bool) -> Item {
@@ -187,7 +196,9 @@ pub(super) mod tests {
     }
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
+        let shop = "web-shop".parse().unwrap();
         let empty = || AddView {
+            tabs: Tabs::new(&shop, &ann(Role::Admin), Tab::Repositories),
             project: "web-shop".into(),
             q: String::new(),
             url: String::new(),

@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::Serialize;
 use valetkey_model::{Actor, Problem, ProblemCode, ProjectName, Session};
-use valetkey_store::ProjectContents;
+use valetkey_sessions::Loss;
 
 use super::frame;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     pages::{
         form::{Form, ProblemView, refused},
         render::{Page, View},
-        words::{Badge, counted, title},
+        words::{Badge, title},
     },
     problem::Answer,
 };
@@ -32,14 +32,21 @@ struct DeleteView {
     fixed: bool,
     /// Some of the sessions that are not over, and how many there are.
     running: Vec<Running>,
-    running_count: i64,
-    /// What would be lost, each as a line.
-    lost: Vec<String>,
+    running_count: usize,
+    lost: Vec<Lost>,
     problem: Option<ProblemView>,
 }
 
 impl View for DeleteView {
     const TEMPLATE: &'static str = "project_delete.html";
+}
+
+/// Things of one kind that would be lost.
+#[derive(Debug, Serialize)]
+struct Lost {
+    words: String,
+    /// What the first few are called; empty if they have no names for others.
+    names: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,44 +57,19 @@ struct Running {
 }
 
 impl DeleteView {
-    fn new(name: &ProjectName, contents: ProjectContents, unfinished: &[Session]) -> Self {
+    /// `unfinished` are in the way; while there are some, or for the one that is always there, nothing is asked.
+    fn new(name: &ProjectName, lost: &[Loss], unfinished: &[Session]) -> Self {
         let running = |session: &Session| Running {
             id: session.id.to_string(),
             title: title(&session.spec.task),
             phase: session.phase.into(),
         };
-        let ProjectContents { running: running_count, sessions, integrations, private_integrations, .. } = contents;
-        let lost = [
-            (
-                sessions,
-                "session",
-                "that has ended, its log and its workspace",
-                "that have ended, their logs and workspaces",
-            ),
-            (integrations, "integration", "of the project", "of the project"),
-            (
-                private_integrations,
-                "integration",
-                "that a member connected for themselves in it",
-                "that members connected for themselves in it",
-            ),
-            (contents.repositories, "repository entry", "", ""),
-            (contents.tokens, "API token", "for this project alone", "for this project alone"),
-        ];
-        let line = |(count, noun, one, several): (i64, &str, &str, &str)| {
-            let what = if noun == "repository entry" && count != 1 {
-                format!("{count} repository entries")
-            } else {
-                counted(count, noun)
-            };
-            format!("{what} {}", if count == 1 { one } else { several }).trim_end().to_owned()
-        };
         Self {
             name: name.to_string(),
             fixed: *name == ProjectName::default_project(),
             running: unfinished.iter().take(SHOWN).map(running).collect(),
-            running_count,
-            lost: lost.into_iter().filter(|(count, ..)| *count > 0).map(line).collect(),
+            running_count: unfinished.len(),
+            lost: lost.iter().map(|loss| Lost { words: loss.words(), names: loss.named() }).collect(),
             problem: None,
         }
     }
@@ -100,8 +82,10 @@ pub(super) async fn show(State(app): State<App>, caller: Caller, Id(name): Id<Pr
 
 async fn view(app: &App, by: &Actor, name: &ProjectName) -> Answer<DeleteView> {
     known(app, name).await?;
-    let contents = app.store.project_contents(name).await?;
-    Ok(DeleteView::new(name, contents, &app.engine.unfinished_in(by, name).await?))
+    let unfinished = app.engine.unfinished_in(by, name).await?;
+    let asked = unfinished.is_empty() && *name != ProjectName::default_project();
+    let lost = if asked { app.engine.project_losses(by, name).await? } else { Vec::new() };
+    Ok(DeleteView::new(name, &lost, &unfinished))
 }
 
 pub(super) async fn delete(
@@ -124,31 +108,38 @@ pub(super) async fn delete(
 #[cfg(test)]
 pub(super) mod tests {
     use valetkey_model::Phase;
+    use valetkey_sessions::LossKind;
 
     use super::*;
     use crate::pages::{render::tests::html, sessions::tests::session};
 
-    const FULL: ProjectContents = ProjectContents {
-        running: 0,
-        sessions: 12,
-        integrations: 1,
-        private_integrations: 2,
-        repositories: 3,
-        members: 4,
-        tokens: 1,
-    };
+    fn loss(kind: LossKind, count: i64, names: &[&str]) -> Loss {
+        Loss { kind, count, names: names.iter().map(ToString::to_string).collect() }
+    }
+
+    fn full() -> Vec<Loss> {
+        vec![
+            loss(LossKind::Integrations, 1, &["Release bot"]),
+            loss(LossKind::PrivateIntegrations, 2, &[]),
+            loss(LossKind::Secrets, 2, &["DEPLOY_KEY", "NPM_TOKEN"]),
+            loss(LossKind::Webhooks, 1, &["ci.example.com"]),
+            loss(LossKind::Assistants, 1, &["Release <manager>"]),
+            loss(LossKind::Sessions, 12, &["Add X", "Fix the flaky test", "Move to the new API", "Tidy up", "Try Y"]),
+            loss(LossKind::Repositories, 3, &["acme/design-tokens", "acme/shop-api", "acme/web/shop"]),
+            loss(LossKind::Members, 4, &["Ann Ng", "bob@example.com", "cleo@example.com", "engineering"]),
+        ]
+    }
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
         let shop = "web-shop".parse().unwrap();
-        let busy = ProjectContents { running: 1, ..FULL };
-        let empty = ProjectContents { members: 1, ..Default::default() };
+        let alone = [loss(LossKind::Members, 1, &["Ann Ng"])];
         let problem = Problem::new(ProblemCode::InvalidInput, "This is not the project's name. Nothing was deleted.");
-        let wrong = DeleteView { problem: Some((&problem).into()), ..DeleteView::new(&shop, empty, &[]) };
+        let wrong = DeleteView { problem: Some((&problem).into()), ..DeleteView::new(&shop, &alone, &[]) };
         vec![
-            ("project_delete", html(DeleteView::new(&shop, FULL, &[]))),
-            ("project_delete_running", html(DeleteView::new(&shop, busy, &[session(1, Phase::Running)]))),
+            ("project_delete", html(DeleteView::new(&shop, &full(), &[]))),
+            ("project_delete_running", html(DeleteView::new(&shop, &[], &[session(1, Phase::Running)]))),
             ("project_delete_wrong_name", html(wrong)),
-            ("project_delete_default", html(DeleteView::new(&ProjectName::default_project(), empty, &[]))),
+            ("project_delete_default", html(DeleteView::new(&ProjectName::default_project(), &[], &[]))),
         ]
     }
 
@@ -157,10 +148,13 @@ pub(super) mod tests {
         let pages = samples();
         let full = &pages[0].1;
         for part in [
-            "12 sessions that have ended",
             "1 integration of the project",
             "2 integrations that members",
-            "3 repository entries",
+            "DEPLOY_KEY, NPM_TOKEN",
+            "Release &lt;manager&gt;",
+            "12 sessions with their logs",
+            "Try Y and 7 more",
+            "3 repositories, which stay",
         ] {
             assert!(full.contains(part), "{part} in {full}");
         }

@@ -10,7 +10,13 @@ use serde::{Deserialize, Serialize};
 use valetkey_model::{Actor, Problem, Project, ProjectName, Role, Session};
 use valetkey_store::{KnownMember, MemberName};
 
-use super::{Head, PAGE, Tab, back, create::wrong, frame, query};
+use super::{
+    PAGE, back,
+    create::wrong,
+    frame,
+    head::{Head, Tab},
+    query,
+};
 use crate::{
     App,
     api::{

@@ -1,16 +1,17 @@
-//! Projects: the list, and a page for each side of one. Its secrets, webhooks and assistants have pages of their own.
+//! Projects: the list, and a page for each side of one. Its secrets, webhooks and assistants have modules of their own; what
+//! all of them begin with is [`head`].
 
 mod add;
 mod create;
 mod delete;
+pub(super) mod head;
 mod list;
 mod members;
 mod repositories;
 mod settings;
 
 use axum::response::Redirect;
-use serde::Serialize;
-use valetkey_model::{Actor, Project, ProjectName, Role};
+use valetkey_model::{ProjectName, Role};
 
 use super::frame::{Frame, Section};
 use crate::{App, auth::Caller, route::Row};
@@ -40,46 +41,8 @@ pub(super) fn rows() -> Vec<Row> {
 /// How many rows a page of a list shows.
 const PAGE: usize = 25;
 
-/// What all pages of a project begin with.
-#[derive(Debug, Serialize)]
-struct Head {
-    name: String,
-    description: String,
-    role: &'static str,
-    /// Whether who looks is a member, and an admin.
-    member: bool,
-    admin: bool,
-    push_pattern: Option<String>,
-    agent: Option<String>,
-    tab: Tab,
-}
-
-/// The pages of a project that are shown as tabs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Tab {
-    Repositories,
-    Members,
-    Settings,
-}
-
-impl Head {
-    fn new(project: &Project, by: &Actor, tab: Tab) -> Self {
-        let role = by.role(&project.name).unwrap_or(Role::Viewer);
-        Self {
-            name: project.name.to_string(),
-            description: project.description.as_str().to_owned(),
-            role: role.as_str(),
-            member: role >= Role::Member,
-            admin: role == Role::Admin,
-            push_pattern: project.settings.push_pattern.as_ref().map(ToString::to_string),
-            agent: project.settings.default_agent.as_ref().map(shell_words::join),
-            tab,
-        }
-    }
-}
-
-fn frame(app: &App, caller: &Caller, title: impl Into<String>) -> Frame {
+/// The frame of a page of a project.
+pub(super) fn frame(app: &App, caller: &Caller, title: impl Into<String>) -> Frame {
     Frame::new(app, caller, Section::Projects, title)
 }
 
@@ -110,17 +73,17 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jiff::Timestamp;
-    use valetkey_model::{Project, ProjectSettings};
+    use valetkey_model::{Actor, Project, ProjectSettings};
 
     use super::*;
 
-    pub(super) fn now() -> Timestamp {
+    pub(in crate::pages) fn now() -> Timestamp {
         "2026-11-21T09:30:00Z".parse().unwrap()
     }
 
-    pub(super) fn project(name: &str, description: &str) -> Project {
+    pub(in crate::pages) fn project(name: &str, description: &str) -> Project {
         Project {
             name: name.parse().unwrap(),
             description: description.parse().unwrap(),
@@ -132,7 +95,7 @@ mod tests {
         }
     }
 
-    pub(super) fn ann(role: Role) -> Actor {
+    pub(in crate::pages) fn ann(role: Role) -> Actor {
         let roles = ["web-shop", "infra"].map(|name| (name.parse().unwrap(), role));
         Actor::new("0199aa00-0000-7000-8000-000000000001".parse().unwrap(), false, roles.into())
     }

@@ -11,7 +11,13 @@ use serde::{Deserialize, Serialize};
 use valetkey_model::{Actor, Problem, ProblemCode, Project, ProjectName, RepoUrl, UserId};
 use valetkey_store::ProjectRepository;
 
-use super::{Head, PAGE, Tab, back, create::wrong, frame, query};
+use super::{
+    PAGE, back,
+    create::wrong,
+    frame,
+    head::{Head, Tab},
+    query,
+};
 use crate::{
     App,
     api::projects::known,

@@ -9,7 +9,12 @@ use serde::Serialize;
 use valetkey_model::{Problem, ProblemCode, Project, ProjectName, PushPattern, PushPlaceholders, SessionId};
 use valetkey_sessions::ProjectChange;
 
-use super::{Head, Tab, back, create::wrong, frame};
+use super::{
+    back,
+    create::wrong,
+    frame,
+    head::{Head, Tab},
+};
 use crate::{
     App,
     api::projects::known,

@@ -7,8 +7,10 @@ use valetkey_store::SecretRecord;
 use super::Whose;
 use crate::{
     App,
+    api::projects::known,
     extract::Params,
     pages::{
+        projects::head::{Head, Tab},
         render::{Page, View},
         words::Moment,
     },
@@ -23,8 +25,8 @@ const ALL: u32 = 1_000;
 #[derive(Debug, Serialize)]
 struct SecretsView {
     path: String,
-    /// Whose they are; none of one's own.
-    project: Option<String>,
+    /// The project whose they are; none of one's own.
+    head: Option<Head>,
     may_set: bool,
     /// The one that was just set and is too short to be hidden.
     too_short: Option<String>,
@@ -73,7 +75,7 @@ pub(super) struct Wanted {
 }
 
 impl SecretsView {
-    fn new(whose: &Whose, may_set: bool, mut all: Vec<SecretRecord>, wanted: &Wanted, now: Timestamp) -> Self {
+    fn new(whose: &Whose, head: Option<Head>, mut all: Vec<SecretRecord>, wanted: &Wanted, now: Timestamp) -> Self {
         all.sort_by(|a, b| a.name.cmp(&b.name));
         let search = wanted.q.trim().to_owned();
         let folded = search.to_lowercase();
@@ -93,8 +95,8 @@ impl SecretsView {
         };
         Self {
             path: whose.path(),
-            project: whose.project().map(ToString::to_string),
-            may_set,
+            head,
+            may_set: may_set(whose),
             // Only what is there is named, whatever the address says.
             too_short: wanted.short.as_ref().filter(known).map(ToString::to_string),
             empty: all.is_empty(),
@@ -112,9 +114,13 @@ pub(super) async fn show(
     Params(wanted): Params<Wanted>,
 ) -> Answer<impl IntoResponse> {
     let all = app.integrations.secrets(&whose.caller.actor, &whose.owner, ALL, None).await?;
-    let may_set = may_set(&whose);
+    let project = match whose.project() {
+        Some(project) => Some(known(&app, project).await?),
+        None => None,
+    };
+    let head = project.map(|project| Head::new(&project, &whose.caller.actor, Tab::Secrets));
     let frame = whose.frame(&app, "Secrets").after(wanted.did.as_deref());
-    Ok(Page::new(frame, SecretsView::new(&whose, may_set, all, &wanted, app.now())))
+    Ok(Page::new(frame, SecretsView::new(&whose, head, all, &wanted, app.now())))
 }
 
 /// A page of the list, from the secret after `after`.
@@ -138,10 +144,16 @@ fn may_set(whose: &Whose) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use valetkey_model::{SecretOwner, UserId};
+    use valetkey_model::{Role, SecretOwner, UserId};
 
     use super::*;
-    use crate::{auth::Caller, pages::render::tests::html};
+    use crate::{
+        auth::Caller,
+        pages::{
+            projects::tests::{ann, project},
+            render::tests::html,
+        },
+    };
 
     pub(in crate::pages::secrets) fn whose(project: Option<&str>) -> Whose {
         let owner = match project {
@@ -177,8 +189,14 @@ pub(super) mod tests {
         ]
     }
 
-    fn view(project: Option<&str>, may_set: bool, all: Vec<SecretRecord>, wanted: &Wanted) -> SecretsView {
-        SecretsView::new(&whose(project), may_set, all, wanted, now())
+    /// One's own, or those of a project in which one has this role.
+    fn view(role: Option<Role>, all: Vec<SecretRecord>, wanted: &Wanted) -> SecretsView {
+        let Some(role) = role else { return SecretsView::new(&whose(None), None, all, wanted, now()) };
+        let shop = project("web-shop", "The shop, its API and its design tokens.");
+        let mut whose = whose(Some("web-shop"));
+        whose.caller.actor = ann(role);
+        let head = Head::new(&shop, &whose.caller.actor, Tab::Secrets);
+        SecretsView::new(&whose, Some(head), all, wanted, now())
     }
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
@@ -187,26 +205,26 @@ pub(super) mod tests {
         let usual = Wanted::default();
         let many = (0..60).map(|n| secret(&format!("SECRET_{n:02}"), "One of many")).collect();
         vec![
-            ("secrets", html(view(None, true, some(), &short))),
-            ("secrets_empty", html(view(None, true, Vec::new(), &usual))),
-            ("secrets_of_project", html(view(Some("shop"), true, some(), &usual))),
-            ("secrets_of_project_member", html(view(Some("shop"), false, some(), &usual))),
-            ("secrets_of_project_empty", html(view(Some("shop"), false, Vec::new(), &usual))),
-            ("secrets_none_found", html(view(None, true, some(), &search))),
-            ("secrets_many", html(view(None, true, many, &usual))),
+            ("secrets", html(view(None, some(), &short))),
+            ("secrets_empty", html(view(None, Vec::new(), &usual))),
+            ("secrets_of_project", html(view(Some(Role::Admin), some(), &usual))),
+            ("secrets_of_project_member", html(view(Some(Role::Member), some(), &usual))),
+            ("secrets_of_project_empty", html(view(Some(Role::Member), Vec::new(), &usual))),
+            ("secrets_none_found", html(view(None, some(), &search))),
+            ("secrets_many", html(view(None, many, &usual))),
         ]
     }
 
     #[test]
     fn a_member_sees_the_names_and_no_buttons() {
-        let page = html(view(Some("shop"), false, some(), &Wanted::default()));
+        let page = html(view(Some(Role::Member), some(), &Wanted::default()));
         assert!(page.contains("NPM_TOKEN") && page.contains("Publishing &lt;the&gt; packages"), "{page}");
         assert!(!page.contains("/secrets/set") && !page.contains("/delete"), "{page}");
     }
 
     #[test]
     fn it_is_said_whose_token_one_takes_the_place_of() {
-        let page = html(view(None, true, some(), &Wanted::default()));
+        let page = html(view(None, some(), &Wanted::default()));
         assert_eq!(page.matches("in place of").count(), 1, "{page}");
         assert!(page.contains("in place of the GitHub token"), "{page}");
     }
@@ -215,7 +233,7 @@ pub(super) mod tests {
     fn an_address_names_only_what_is_there() {
         let warned = |name: &str| {
             let wanted = Wanted { short: Some(name.parse().unwrap()), ..Wanted::default() };
-            html(view(None, true, some(), &wanted)).contains("too short")
+            html(view(None, some(), &wanted)).contains("too short")
         };
         assert!(warned("PIN") && !warned("YOUR_ACCOUNT_WAS_SUSPENDED"));
     }
@@ -223,7 +241,7 @@ pub(super) mod tests {
     #[test]
     fn a_search_looks_at_names_and_descriptions_and_long_lists_have_pages() {
         let names = |wanted: &Wanted, all| {
-            let view = view(None, true, all, wanted);
+            let view = view(None, all, wanted);
             (view.secrets.into_iter().map(|secret| secret.name).collect::<Vec<_>>(), view.next)
         };
         let search = |q: &str| names(&Wanted { q: q.to_owned(), ..Wanted::default() }, some()).0;

@@ -12,7 +12,10 @@ use axum::{
 use http::request::Parts;
 use valetkey_model::{ProblemCode, ProjectName, Role, SecretName, SecretOwner};
 
-use super::frame::{Frame, Section};
+use super::{
+    frame::{Frame, Section},
+    projects,
+};
 use crate::{App, auth::Caller, problem::Failure, route::Row};
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -56,7 +59,10 @@ impl Whose {
     }
 
     fn frame(&self, app: &App, title: &str) -> Frame {
-        Frame::new(app, &self.caller, Section::Secrets, title)
+        match &self.owner {
+            SecretOwner::Project(project) => projects::frame(app, &self.caller, format!("{title} · {project}")),
+            SecretOwner::Person(_) => Frame::new(app, &self.caller, Section::Secrets, title),
+        }
     }
 }
 

@@ -10,13 +10,14 @@ use valetkey_seal::Secret;
 use valetkey_store::Webhook;
 use valetkey_webhooks::Change;
 
-use super::{back_to_all, back_to_one, frame, show::name};
+use super::{back_to_all, back_to_one, show::name};
 use crate::{
     App,
     auth::Caller,
     extract::{Ids, Trio},
     pages::{
         form::Form,
+        projects::frame,
         render::{Page, View},
     },
     problem::Answer,

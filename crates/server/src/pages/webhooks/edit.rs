@@ -10,13 +10,14 @@ use valetkey_model::{Problem, ProblemCode, ProjectName, WebhookEvent, WebhookId,
 use valetkey_store::Webhook;
 use valetkey_webhooks::{Change, NewWebhook};
 
-use super::{back_to_one, change::SecretView, event_words, frame};
+use super::{back_to_one, change::SecretView, event_words};
 use crate::{
     App,
     auth::Caller,
     extract::{Id, Ids},
     pages::{
         form::{Form, ProblemView, refused},
+        projects::frame,
         render::{Page, View},
     },
     problem::Answer,

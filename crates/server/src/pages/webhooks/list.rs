@@ -3,13 +3,17 @@ use serde::Serialize;
 use valetkey_model::ProjectName;
 use valetkey_store::Webhook;
 
-use super::frame;
 use crate::{
     App,
+    api::projects::known,
     auth::Caller,
     extract::{Id, Params},
     pages::{
         frame::Did,
+        projects::{
+            frame,
+            head::{Head, Tab},
+        },
         render::{Page, View},
         words::{Badge, counted},
     },
@@ -18,7 +22,7 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 struct WebhooksView {
-    project: String,
+    head: Head,
     webhooks: Vec<Item>,
 }
 
@@ -37,7 +41,7 @@ struct Item {
 }
 
 impl WebhooksView {
-    fn new(project: &ProjectName, webhooks: Vec<Webhook>) -> Self {
+    fn new(head: Head, webhooks: Vec<Webhook>) -> Self {
         let item = |webhook: Webhook| Item {
             id: webhook.id.to_string(),
             receiver: webhook.url.receiver().authority(),
@@ -46,7 +50,7 @@ impl WebhooksView {
             disabled_reason: webhook.disabled_reason,
             events: counted(i64::try_from(webhook.events.len()).unwrap_or_default(), "event"),
         };
-        Self { project: project.to_string(), webhooks: webhooks.into_iter().map(item).collect() }
+        Self { head, webhooks: webhooks.into_iter().map(item).collect() }
     }
 }
 
@@ -56,24 +60,29 @@ pub(super) async fn show(
     Id(project): Id<ProjectName>,
     Params(Did { did }): Params<Did>,
 ) -> Answer<impl IntoResponse> {
+    let head = Head::new(&known(&app, &project).await?, &caller.actor, Tab::Webhooks);
     let webhooks = app.integrations.webhooks().list(&project).await?;
-    let frame = frame(&app, &caller, "Webhooks").after(did.as_deref());
-    Ok(Page::new(frame, WebhooksView::new(&project, webhooks)))
+    let frame = frame(&app, &caller, format!("Webhooks · {project}")).after(did.as_deref());
+    Ok(Page::new(frame, WebhooksView::new(head, webhooks)))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use valetkey_model::Role;
+
     use super::*;
     use crate::pages::{
+        projects::tests::{ann, project},
         render::tests::html,
         webhooks::show::tests::{disabled, webhook},
     };
 
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
-        let project = ProjectName::default_project();
+        let shop = project("web-shop", "The shop, its API and its design tokens.");
+        let head = || Head::new(&shop, &ann(Role::Admin), Tab::Webhooks);
         vec![
-            ("webhooks", html(WebhooksView::new(&project, vec![webhook(), disabled()]))),
-            ("webhooks_empty", html(WebhooksView::new(&project, Vec::new()))),
+            ("webhooks", html(WebhooksView::new(head(), vec![webhook(), disabled()]))),
+            ("webhooks_empty", html(WebhooksView::new(head(), Vec::new()))),
         ]
     }
 

@@ -8,8 +8,7 @@ mod show;
 use axum::response::Redirect;
 use valetkey_model::{ProjectName, Role, WebhookEvent, WebhookId};
 
-use super::frame::{Frame, Section};
-use crate::{App, auth::Caller, route::Row};
+use crate::route::Row;
 
 pub(crate) fn rows() -> Vec<Row> {
     const ALL: &str = "/projects/{project}/webhooks";
@@ -41,10 +40,6 @@ fn event_words(event: WebhookEvent) -> &'static str {
         WebhookEvent::IntegrationDisconnected => "an integration of the project was disconnected",
         WebhookEvent::IntegrationExpiring => "an integration of the project ends soon",
     }
-}
-
-fn frame(app: &App, caller: &Caller, title: &str) -> Frame {
-    Frame::new(app, caller, Section::Projects, title)
 }
 
 fn back_to_one(project: &ProjectName, id: &WebhookId, did: &str) -> Redirect {

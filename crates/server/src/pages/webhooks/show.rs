@@ -1,15 +1,19 @@
 use axum::{extract::State, response::IntoResponse};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use valetkey_model::{DeliveryState, ProjectName, WebhookDeliveryId, WebhookEvent, WebhookId};
+use valetkey_model::{Actor, DeliveryState, ProjectName, WebhookDeliveryId, WebhookEvent, WebhookId};
 use valetkey_store::{Delivery, Webhook};
 
-use super::{event_words, frame};
+use super::event_words;
 use crate::{
     App,
     auth::Caller,
     extract::{Ids, Params},
     pages::{
+        projects::{
+            frame,
+            head::{Tab, Tabs},
+        },
         render::{Page, View},
         words::{Badge, Moment, span},
     },
@@ -21,6 +25,7 @@ const PAGE: u32 = 25;
 
 #[derive(Debug, Serialize)]
 struct WebhookView {
+    tabs: Tabs,
     project: String,
     id: String,
     name: String,
@@ -115,11 +120,12 @@ fn indented(body: &str) -> String {
 }
 
 impl WebhookView {
-    fn new(webhook: Webhook, mut deliveries: Vec<Delivery>, newest: bool, now: Timestamp) -> Self {
+    fn new(by: &Actor, webhook: Webhook, mut deliveries: Vec<Delivery>, newest: bool, now: Timestamp) -> Self {
         let more = deliveries.len() > PAGE as usize;
         deliveries.truncate(PAGE as usize);
         let event = |event: WebhookEvent| Event { name: event.as_str(), words: event_words(event) };
         Self {
+            tabs: Tabs::new(&webhook.project, by, Tab::Webhooks),
             project: webhook.project.to_string(),
             id: webhook.id.to_string(),
             name: name(&webhook),
@@ -159,7 +165,7 @@ pub(super) async fn show(
     let webhook = webhooks.get(&project, &id).await?;
     let deliveries = webhooks.deliveries(&project, &id, PAGE + 1, before.as_ref()).await?;
     let frame = frame(&app, &caller, "Webhook").after(did.as_deref());
-    Ok(Page::new(frame, WebhookView::new(webhook, deliveries, before.is_none(), app.now())))
+    Ok(Page::new(frame, WebhookView::new(&caller.actor, webhook, deliveries, before.is_none(), app.now())))
 }
 
 #[cfg(test)]
@@ -245,9 +251,9 @@ pub(super) mod tests {
     pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
         let many = (0..=25).map(|n| delivery(n, DeliveryState::Delivered)).collect();
         vec![
-            ("webhook", html(WebhookView::new(webhook(), deliveries(), true, now()))),
-            ("webhook_disabled", html(WebhookView::new(disabled(), Vec::new(), true, now()))),
-            ("webhook_many", html(WebhookView::new(webhook(), many, false, now()))),
+            ("webhook", html(WebhookView::new(&Actor::admin(), webhook(), deliveries(), true, now()))),
+            ("webhook_disabled", html(WebhookView::new(&Actor::admin(), disabled(), Vec::new(), true, now()))),
+            ("webhook_many", html(WebhookView::new(&Actor::admin(), webhook(), many, false, now()))),
         ]
     }
 
