@@ -451,6 +451,68 @@ await step("home and the list show what happened", async () => {
   await pleasant();
 });
 
+const start = (task, script) => context.request.post(`${base}/api/v1/projects/default/sessions`, {
+  data: { task, repositories: [{ url: twin.cloneUrl, pushBranch: "feature/followed" }], agent: { command: ["sh", "-c", script] } },
+});
+const row = (name) => page.getByRole("listitem").filter({ has: page.getByRole("link", { name }) });
+
+await step("a list follows what happens, and leaves alone what somebody is at", async () => {
+  await page.goto(`${base}/sessions`);
+  await page.evaluate(() => (window.loadedOnce = true));
+  await page.getByLabel("Find").fill("typed, and not sent");
+  const link = page.getByRole("link", { name: "Add a file" });
+  await link.focus();
+  await page.setViewportSize({ width: 1280, height: 320 });
+  await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  const scrolled = () => page.evaluate(() => scrollY);
+  const before = await scrolled();
+  check(before > 0, "there is nothing to scroll");
+  const started = await start("Follow me", "sleep 4");
+  check(started.status() === 201, `status ${started.status()}`);
+  await row("Follow me").getByText("Running", { exact: true }).waitFor();
+  await page.getByRole("status").filter({ hasText: "1 session under way" }).waitFor({ state: "attached" });
+  await row("Follow me").getByText("Completed", { exact: true }).waitFor();
+  await row("Follow me").getByText("by you").waitFor();
+  await page.getByRole("status").filter({ hasText: "No session under way" }).waitFor({ state: "attached" });
+  check(await page.evaluate(() => window.loadedOnce), "the page was loaded anew");
+  check((await scrolled()) === before, `it was scrolled to ${before} px and is at ${await scrolled()} px`);
+  check((await page.getByLabel("Find").inputValue()) === "typed, and not sent", "what was typed is lost");
+  check(await link.evaluate((node) => node === document.activeElement), "the focus is lost");
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await pleasant();
+});
+
+await step("home follows too", async () => {
+  await page.goto(base);
+  await page.evaluate(() => (window.loadedOnce = true));
+  await start("Follow me home", "sleep 3; exit 3");
+  await page.getByRole("region", { name: "Under way" }).getByRole("link", { name: "Follow me home" }).waitFor();
+  await page.getByRole("region", { name: "Needs attention" }).getByRole("link", { name: "Follow me home" }).waitFor();
+  check((await page.getByRole("heading", { name: "Under way" }).count()) === 0, "it is still under way");
+  check(await page.evaluate(() => window.loadedOnce), "the page was loaded anew");
+  await pleasant();
+});
+
+await step("a session that is over is deleted by the keyboard, after asking", async () => {
+  await page.getByRole("link", { name: "Follow me home" }).click();
+  await page.getByRole("link", { name: "Delete", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("its log", { exact: true }).waitFor();
+  await dialog.getByText("its workspace with all that was not pushed").waitFor();
+  await pleasant();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  check((await page.evaluate(() => document.activeElement.id)) === "delete", "the focus is lost");
+  await page.keyboard.press("Enter");
+  await dialog.getByRole("button", { name: "Delete session" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByText("Deleted: its record, its log").waitFor();
+  await row("Add a file").waitFor();
+  check((await row("Follow me home").count()) === 0, "it is still there");
+  await pleasant();
+});
+
 await step("a secret is set, replaced and deleted, and never shown", async () => {
   await page.getByRole("link", { name: "Secrets", exact: true }).click();
   await page.getByText("No secrets yet").waitFor();
@@ -722,7 +784,7 @@ await step("people are found, and one of them is looked at", async () => {
 
 await step("the audit trail is narrowed, verified and offered as a file", async () => {
   await page.goto(`${base}/audit`);
-  await page.getByText("token.revoke").first().waitFor();
+  await page.getByRole("strong").filter({ hasText: "End an API token" }).first().waitFor();
   await pleasant();
   await page.getByText("Filter", { exact: true }).first().click();
   await page.getByLabel("Project").selectOption("web-shop");
@@ -730,7 +792,7 @@ await step("the audit trail is narrowed, verified and offered as a file", async 
   await pleasant();
   await page.getByRole("button", { name: "Filter" }).click();
   const actions = await page.getByRole("main").getByRole("strong").allTextContents();
-  check(actions.join() === "POST /projects/{project}/secrets/set", `listed are ${actions}`);
+  check(actions.join() === "Keep a project's secret", `listed are ${actions}`);
   await pleasant();
   const file = await page.getByRole("link", { name: "Export" }).getAttribute("href");
   const lines = (await (await context.request.get(new URL(file, base).href)).text()).trim().split("\n");

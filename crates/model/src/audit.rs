@@ -138,6 +138,8 @@ pub enum AuditAction {
     SessionStop,
     /// A session came to its end.
     SessionEnd,
+    /// A session that was over was deleted, with its log and its workspace.
+    SessionDelete,
     /// An API token was made.
     TokenCreate,
     /// An API token was ended.
@@ -152,7 +154,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// All that have a word of their own.
-    pub const NAMED: [Self; 14] = [
+    pub const NAMED: [Self; 15] = [
         Self::SignIn,
         Self::SignOut,
         Self::IntegrationConnect,
@@ -163,6 +165,7 @@ impl AuditAction {
         Self::SessionCreate,
         Self::SessionStop,
         Self::SessionEnd,
+        Self::SessionDelete,
         Self::TokenCreate,
         Self::TokenRevoke,
         Self::AuditExport,
@@ -182,6 +185,7 @@ impl AuditAction {
             Self::SessionCreate => "session.create",
             Self::SessionStop => "session.stop",
             Self::SessionEnd => "session.end",
+            Self::SessionDelete => "session.delete",
             Self::TokenCreate => "token.create",
             Self::TokenRevoke => "token.revoke",
             Self::AuditExport => "audit.export",
@@ -232,6 +236,13 @@ impl JsonSchema for AuditAction {
 /// The name of a route: `createProject`, `POST /settings/apps/{provider}`. From our own table, never from a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouteName(String);
+
+impl RouteName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl FromStr for RouteName {
     type Err = NameError;

@@ -58,6 +58,12 @@ impl Watch {
         });
         Self { action, when, path: row.path, public: row.permission == Permission::Public }
     }
+
+    /// What it is recorded as.
+    #[cfg(test)]
+    pub(crate) fn action(&self) -> &AuditAction {
+        &self.action
+    }
 }
 
 /// The routes whose actions have words of their own.
@@ -88,6 +94,7 @@ fn named(route: &str) -> Option<(AuditAction, When)> {
         | "POST /integrations/{id}/disconnect" => (AuditAction::IntegrationDisconnect, When::Problems),
         "createSession" | "POST /sessions" => (AuditAction::SessionCreate, When::Problems),
         "stopSession" | "POST /sessions/{id}/stop" => (AuditAction::SessionStop, When::Always),
+        "deleteSession" | "POST /sessions/{id}/delete" => (AuditAction::SessionDelete, When::Always),
         "createToken" | "POST /settings/tokens" => (AuditAction::TokenCreate, When::Always),
         "deleteToken" | "POST /settings/tokens/{id}/end" => (AuditAction::TokenRevoke, When::Always),
         "exportAudit" | "GET /audit/export" => (AuditAction::AuditExport, When::Always),
@@ -344,6 +351,6 @@ mod tests {
             assert!(reads || watch.when != When::Refusals, "{} {}", row.method, row.path);
             words += usize::from(!matches!(watch.action, AuditAction::Route(_)));
         }
-        assert_eq!(words, 33, "each word of the table is that of a route");
+        assert_eq!(words, 35, "each word of the table is that of a route");
     }
 }

@@ -57,6 +57,11 @@ impl Caller {
         }
     }
 
+    /// Who they are now, and what they may do now; none if their credential holds no more.
+    pub(crate) async fn anew(&self, app: &App) -> Result<Option<Actor>, Problem> {
+        self.proof.whose(app).await
+    }
+
     /// Waits until the caller's credential holds no more, or they are not in the project any more. What this process ends
     /// is seen at once, the rest within [`LOOK_AGAIN`].
     pub(crate) fn turned_away(self, app: App, project: ProjectName) -> impl Future<Output = ()> {

@@ -19,7 +19,7 @@ use axum::response::{
     IntoResponse, Response,
     sse::{Event, KeepAlive, Sse},
 };
-use futures_util::{Stream, StreamExt as _, future, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use http::HeaderMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -110,11 +110,19 @@ pub(crate) async fn stream_of(
     let project = app.engine.session(&caller.actor, &id).await?.project;
     let events = app.engine.events(&caller.actor, &id, from).await?;
     let end = stream::once(last(app.clone(), caller.actor.clone(), id));
-    let closing = app.closing.clone().cancelled_owned();
-    let over = future::select(Box::pin(closing), Box::pin(caller.turned_away(app, project)));
-    let all = as_sse(events).chain(end).take_until(over);
-    let all = Seated { events: Box::pin(all), _seat: seat };
-    Ok(Sse::new(all).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    let all = as_sse(events).chain(end).take_until(caller.turned_away(app.clone(), project));
+    Ok(answer(&app, seat, all))
+}
+
+/// Answers with events that come by and by, for as long as the server is up. Whoever listens has a seat.
+pub(crate) fn answer(
+    app: &App,
+    seat: Seat,
+    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+) -> Response {
+    let events = events.take_until(app.closing.clone().cancelled_owned());
+    let events = Seated { events: Box::pin(events), _seat: seat };
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
 /// What a reconnecting client saw last. It counts more than the address, which a browser repeats unchanged.
@@ -144,13 +152,13 @@ async fn last(app: App, by: Actor, id: SessionId) -> Result<Event, Infallible> {
     })
 }
 
-/// Who follows how many sessions.
+/// Who has how many streams open.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Followers(Arc<Mutex<HashMap<UserId, usize>>>);
 
 impl Followers {
     /// Takes one of the streams that a person may have.
-    fn seat(&self, user: &UserId) -> Result<Seat, Problem> {
+    pub(crate) fn seat(&self, user: &UserId) -> Result<Seat, Problem> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(user.clone()).or_default();
         if *count >= AT_ONCE {
@@ -164,7 +172,7 @@ impl Followers {
 
 /// Held while a stream is open.
 #[derive(Debug)]
-struct Seat {
+pub(crate) struct Seat {
     followers: Followers,
     user: UserId,
 }

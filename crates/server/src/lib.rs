@@ -10,6 +10,7 @@ mod acp;
 mod api;
 mod app;
 mod audit;
+mod audit_words;
 mod auth;
 mod client;
 mod docs;

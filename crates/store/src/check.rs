@@ -69,6 +69,7 @@ impl Store {
         write(&mut tx, id, check).await?;
         let after = within(&mut tx, id).await?;
         tx.commit().await?;
+        self.has_changed();
         Ok(Some(Recorded { before, after }))
     }
 

@@ -33,6 +33,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let generation = replace(&mut tx, id, expected_generation, sealed, at).await?;
         tx.commit().await?;
+        self.has_changed();
         self.scrub().await?;
         Ok(generation)
     }
@@ -58,6 +59,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
+        self.has_changed();
         self.scrub().await?;
         Ok(generation)
     }

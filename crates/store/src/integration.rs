@@ -106,7 +106,9 @@ impl Store {
         if new.is_default {
             mark_default(&mut tx, &new.id, new.updated_at).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.has_changed();
+        Ok(())
     }
 
     /// The integration with this id, also while it is being removed.
@@ -228,7 +230,9 @@ impl Store {
             let done = sqlx::query(query).bind(id.as_str()).bind(millis(at)).execute(&mut *tx).await?;
             found(done.rows_affected())?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.has_changed();
+        Ok(())
     }
 
     /// Gives it another alias.
@@ -247,6 +251,7 @@ impl Store {
         .execute(&self.writer)
         .await
         .map_err(|e| StoreError::of_write(e, ALIAS_TAKEN, "project"))?;
+        self.has_changed();
         found(done.rows_affected())
     }
 }

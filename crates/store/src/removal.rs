@@ -46,11 +46,13 @@ impl Store {
         let holders = holders(&mut tx, id, at).await?;
         if mode == RemovalMode::WhenFree && !holders.is_empty() {
             tx.commit().await?;
+            self.has_changed();
             return Ok(Removal::HeldBy(holders));
         }
         take_from_grants(&mut tx, id).await?;
         sqlx::query("DELETE FROM integrations WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
         tx.commit().await?;
+        self.has_changed();
         self.scrub().await?;
         Ok(Removal::Erased)
     }

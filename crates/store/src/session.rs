@@ -83,6 +83,7 @@ impl Store {
         .execute(&self.writer)
         .await
         .map_err(|e| StoreError::of_write(e, "a session with this id exists already", "project"))?;
+        self.has_changed();
         Ok(())
     }
 
@@ -192,6 +193,7 @@ impl Store {
         let erased = if session.phase.is_final() { end_grant(&mut tx, &session.id).await? } else { Vec::new() };
         webhook_delivery::insert(&mut tx, notifications).await?;
         tx.commit().await?;
+        self.has_changed();
         if !erased.is_empty() {
             self.scrub().await?;
         }
@@ -228,6 +230,7 @@ impl Store {
         sqlx::query("DELETE FROM events WHERE session = $1").bind(id.as_str()).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
         tx.commit().await?;
+        self.has_changed();
         Ok(true)
     }
 

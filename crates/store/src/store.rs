@@ -4,6 +4,7 @@ use sqlx::{
     Any, AnyPool, ConnectOptions as _, Row as _, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
+use tokio::sync::watch;
 use url::Url;
 
 use crate::{DatabaseUrl, StoreError, audit_appends::Appends, database_url::Place, migrations, sqlite};
@@ -19,6 +20,7 @@ pub struct Store {
     pub(crate) dialect: Dialect,
     /// Entries of the audit trail that wait to be written.
     pub(crate) appends: Arc<Appends>,
+    changed: watch::Sender<()>,
 }
 
 /// Where the two databases differ.
@@ -57,7 +59,7 @@ impl Store {
     /// When it can't be made or reached, or was used by a newer version.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let appends = Arc::default();
+        let (appends, changed) = (Arc::default(), watch::Sender::new(()));
         let store = match &url.0 {
             Place::Sqlite(path) => {
                 let url = sqlite::prepare(path).await?;
@@ -66,11 +68,12 @@ impl Store {
                     reader: sqlite::readers(&url)?,
                     dialect: Dialect::Sqlite,
                     appends,
+                    changed,
                 }
             }
             Place::Postgres(url) => {
                 let pool = postgres(url)?;
-                Self { writer: pool.clone(), reader: pool, dialect: Dialect::Postgres, appends }
+                Self { writer: pool.clone(), reader: pool, dialect: Dialect::Postgres, appends, changed }
             }
         };
         migrations::run(&store).await?;
@@ -105,6 +108,17 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Wakes when this process has changed a session, an integration or the log of a webhook. What other processes change
+    /// in the same database is not noticed.
+    pub fn listen(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Wakes those who [listen](Self::listen).
+    pub(crate) fn has_changed(&self) {
+        self.changed.send_replace(());
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -6,6 +6,7 @@ use valetkey_model::{Actor, ProjectName, Role, UserId};
 
 use crate::{
     Store, StoreError,
+    conditions::Conditions,
     record::{Record, millis},
 };
 
@@ -76,6 +77,23 @@ impl Store {
     pub async fn user(&self, id: &UserId) -> Result<Option<UserRecord>, StoreError> {
         let query = sqlx::query(select_user!("WHERE id = $1")).bind(id.as_str());
         query.fetch_optional(&self.reader).await?.as_ref().map(user).transpose()
+    }
+
+    /// What people are called, in one query. Whoever is not known has no entry.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn names(&self, of: &BTreeSet<&UserId>) -> Result<BTreeMap<UserId, String>, StoreError> {
+        if of.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut query = Conditions::new("SELECT id, name FROM users WHERE id IS NOT NULL");
+        query.and_in("id", of.iter().map(|id| id.as_str()));
+        let named = |row: &AnyRow| {
+            let record = Record::new(row, "person", "id");
+            Ok((record.parsed("id")?, record.get("name")?))
+        };
+        query.fetch(&self.reader).await?.iter().map(named).collect()
     }
 
     /// What a person may do, in one query: their roles come to them by name, by their verified e-mail address and by the

@@ -95,6 +95,7 @@ impl Store {
         let mut tx = self.begin().await?;
         insert(&mut tx, new).await?;
         tx.commit().await?;
+        self.has_changed();
         Ok(())
     }
 
@@ -118,7 +119,11 @@ impl Store {
              WHERE id IN (SELECT id FROM due) RETURNING {columns}"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(millis(now)).bind(millis(lease_until)).bind(i64::from(limit));
-        query.fetch_all(&self.writer).await?.iter().map(delivery).collect()
+        let claimed = query.fetch_all(&self.writer).await?;
+        if !claimed.is_empty() {
+            self.has_changed();
+        }
+        claimed.iter().map(delivery).collect()
     }
 
     /// Records what came of the attempt that `claimed` was claimed for. `false`, and nothing changes, when somebody else has
@@ -153,6 +158,7 @@ impl Store {
         .bind(finished.map(millis))
         .execute(&self.writer)
         .await?;
+        self.has_changed();
         Ok(done.rows_affected() == 1)
     }
 
@@ -189,7 +195,10 @@ impl Store {
         .fetch_optional(&self.writer)
         .await?;
         match row {
-            Some(row) => delivery(&row),
+            Some(row) => {
+                self.has_changed();
+                delivery(&row)
+            }
             None if self.delivery(webhook, id).await?.is_some() => {
                 Err(StoreError::Conflict("the notification is being sent at this moment"))
             }

@@ -9,7 +9,7 @@ use axum::{
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
-use valetkey_model::{Actor, AuditActor, AuditEntry, AuditOutcome, Problem, UserId};
+use valetkey_model::{Actor, AuditAction, AuditActor, AuditEntry, AuditOutcome, Problem, UserId};
 use valetkey_store::AuditReport;
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     App,
     api::audit::{Wanted, exported},
+    audit_words::words,
     auth::Caller,
     extract::Params,
     problem::{Answer, Failure},
@@ -108,7 +109,10 @@ struct Item {
     at: Moment,
     who: String,
     whose: Option<String>,
+    /// In words.
     action: String,
+    /// Its name, by which it is filtered.
+    name: String,
     object: Option<Named>,
     project: Option<String>,
     session: Option<String>,
@@ -140,7 +144,8 @@ impl Item {
                 AuditActor::Anonymous => "Somebody unknown".to_owned(),
             },
             whose: event.on_behalf_of.as_ref().map(named),
-            action: event.action.to_string(),
+            name: event.action.to_string(),
+            action: words(&event.action),
             object: event.object.map(|object| Named { name: object.kind, value: object.id }),
             project: event.project.map(|name| name.to_string()),
             session: event.session.map(|id| id.to_string()),
@@ -156,6 +161,8 @@ impl Item {
 struct AuditView {
     asked: Asked,
     outcomes: [AuditOutcome; 3],
+    /// What can be chosen to filter by.
+    actions: Vec<Named>,
     /// The projects to choose from, where one must.
     projects: Vec<String>,
     everything: bool,
@@ -222,6 +229,7 @@ async fn page(app: &App, caller: &Caller, asked: Asked, chain: Option<AuditRepor
         newest: asked.before.is_none(),
         narrowed: asked.is_narrowed(),
         outcomes: AuditOutcome::ALL,
+        actions: actions(),
         projects,
         everything,
         items: entries.into_iter().map(|entry| Item::new(entry, &names, now)).collect(),
@@ -233,22 +241,19 @@ async fn page(app: &App, caller: &Caller, asked: Asked, chain: Option<AuditRepor
     Ok(Page::new(Frame::new(app, caller, Section::Audit, "Audit"), view))
 }
 
+fn actions() -> Vec<Named> {
+    AuditAction::NAMED.map(|action| Named { name: action.to_string(), value: words(&action) }).into()
+}
+
 async fn names(app: &App, entries: &[AuditEntry]) -> Result<Names, Problem> {
-    let mut names = Names::new();
-    for entry in entries {
+    let people = entries.iter().flat_map(|entry| {
         let actor = match &entry.event.actor {
             AuditActor::Person(id) => Some(id),
             AuditActor::System | AuditActor::Anonymous => None,
         };
-        for id in actor.into_iter().chain(&entry.event.on_behalf_of) {
-            if !names.contains_key(id)
-                && let Some(user) = app.store.user(id).await?
-            {
-                names.insert(id.clone(), user.name);
-            }
-        }
-    }
-    Ok(names)
+        actor.into_iter().chain(&entry.event.on_behalf_of)
+    });
+    Ok(app.store.names(&people.collect()).await?)
 }
 
 /// The form's fields as the export's query has them.

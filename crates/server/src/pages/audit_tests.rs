@@ -1,4 +1,4 @@
-use valetkey_model::{AuditAction, AuditEvent, AuditMark, ProblemCode};
+use valetkey_model::{AuditEvent, AuditMark, ProblemCode};
 
 use super::*;
 use crate::pages::{render::tests::html, sessions::tests::now};
@@ -37,6 +37,7 @@ fn view(entries: Vec<AuditEntry>, asked: Asked, chain: Option<Chain>) -> AuditVi
     let names = Names::from([(UserId::admin(), "Administrator".to_owned())]);
     AuditView {
         outcomes: AuditOutcome::ALL,
+        actions: actions(),
         projects: vec!["default".into(), "team".into()],
         everything: true,
         narrowed: asked.is_narrowed(),
@@ -67,6 +68,13 @@ pub(in crate::pages) fn samples() -> Vec<(&'static str, String)> {
 fn what_is_recorded_is_escaped() {
     let page = html(view(entries(), Asked::default(), None));
     assert!(page.contains("&lt;script&gt;⟨U+202E⟩"), "{page}");
+}
+
+#[test]
+fn an_action_is_in_words_also_where_one_is_chosen_to_filter_by() {
+    let page = html(view(entries(), Asked::default(), None));
+    assert!(page.contains(">Use a credential</strong>") && !page.contains(">credential.use<"), "{page}");
+    assert!(page.contains("<option value=\"credential.use\">Use a credential</option>"), "{page}");
 }
 
 #[test]

@@ -111,6 +111,7 @@ fn sentence(did: &str) -> Option<&'static str> {
         "member-removed" => "They are out of the project, and what they had running in it is stopped.",
         "secret-set" => "Kept. Sessions that start from now on get it.",
         "secret-deleted" => "Deleted. Sessions that start from now on go without it.",
+        "session-deleted" => "Deleted: its record, its log and what was kept of its workspace.",
         "stopping" => "Asked the session to stop. The agent has ten seconds to finish.",
         "webhook-changed" => "Saved.",
         "webhook-enabled" => "Enabled. It is told of what happens from now on.",

@@ -1,6 +1,9 @@
 //! What wants attention, what is under way, what happened last.
 
-use axum::{extract::State, response::IntoResponse};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use valetkey_model::{Actor, Integration, IntegrationId, OwnerScope, Phase, Problem, Role, Session, Status};
@@ -9,8 +12,9 @@ use valetkey_store::{IntegrationFilter, Owner, SessionFilter};
 use super::{
     frame::{Frame, Section},
     integrations::{Trouble, in_trouble},
+    live::{self, Mark, Seen, Shown},
     render::{Page, View},
-    sessions::{ACTIVE, Item, ProjectChoice},
+    sessions::{ACTIVE, Item, ProjectChoice, Starters, under_way},
 };
 use crate::{App, auth::Caller, problem::Answer, route::Row};
 
@@ -21,7 +25,7 @@ const INTEGRATIONS: usize = 8;
 const LATELY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub(crate) fn rows() -> Vec<Row> {
-    vec![Row::get("/", show).page()]
+    vec![Row::get("/", show).page(), Row::get("/live", follow).unbounded().page()]
 }
 
 #[derive(Debug, Serialize)]
@@ -38,7 +42,10 @@ struct HomeView {
     recent: Vec<Item>,
     /// Whether the recent sessions are other people's.
     of_others: bool,
-    live: bool,
+    /// How many sessions go on, in words.
+    under_way: String,
+    /// Where the page is followed.
+    live: String,
 }
 
 impl View for HomeView {
@@ -65,33 +72,41 @@ struct Found {
     failed: Vec<Session>,
     recent: Vec<Session>,
     of_others: bool,
+    starters: Starters,
 }
 
 impl HomeView {
     fn new(mut found: Found, now: Timestamp) -> Self {
-        let items = |sessions: &[Session]| sessions.iter().map(|session| Item::new(session, now)).collect();
+        let live = live::address("/live", &found.mark(now));
+        let items =
+            |sessions: &[Session]| sessions.iter().map(|session| Item::new(session, &found.starters, now)).collect();
         let more_trouble = found.trouble.len() > INTEGRATIONS;
         found.trouble.truncate(INTEGRATIONS);
-        let attention = |it: &Integration| {
-            let project = match &it.scope {
-                OwnerScope::Project(project) => Some(project.to_string()),
-                OwnerScope::User(_) | OwnerScope::UserGlobal => None,
-            };
-            Some(Attention { trouble: in_trouble(it, now)?, project })
-        };
         Self {
             somewhere: found.somewhere,
             may_start: found.may_start,
             connected: found.connected,
-            trouble: found.trouble.iter().filter_map(attention).collect(),
+            trouble: attention(&found.trouble, now),
             more_trouble,
             running: items(&found.running),
             failed: items(&found.failed),
             recent: items(&found.recent),
             of_others: found.of_others,
-            live: !found.running.is_empty(),
+            under_way: under_way(&found.running),
+            live,
         }
     }
+}
+
+fn attention(to: &[Integration], now: Timestamp) -> Vec<Attention> {
+    let one = |it: &Integration| {
+        let project = match &it.scope {
+            OwnerScope::Project(project) => Some(project.to_string()),
+            OwnerScope::User(_) | OwnerScope::UserGlobal => None,
+        };
+        Some(Attention { trouble: in_trouble(it, now)?, project })
+    };
+    to.iter().filter_map(one).collect()
 }
 
 impl Found {
@@ -105,16 +120,24 @@ impl Found {
         let (running, ended) = (sessions(owner, &ACTIVE).await?, [Phase::Completed, Phase::Stopped]);
         let own = sessions(owner, &ended).await?;
         let of_others = own.is_empty() && failed.is_empty() && running.is_empty();
+        let recent = if of_others { sessions(None, &[]).await? } else { own };
         Ok(Self {
             somewhere: ProjectChoice::of(app, by, Role::Viewer).await?.any(),
             may_start: ProjectChoice::of(app, by, Role::Member).await?.any(),
             connected: !app.integrations.page(by, &IntegrationFilter::default(), None, 1).await?.is_empty(),
             trouble: trouble(app, by).await?,
-            recent: if of_others { sessions(None, &[]).await? } else { own },
+            starters: Starters::of(app, by, &recent).await?,
+            recent,
             running,
             failed,
             of_others,
         })
+    }
+
+    fn mark(&self, now: Timestamp) -> Mark {
+        let Self { somewhere, may_start, connected, trouble, running, failed, recent, of_others, starters } = self;
+        let begun = (somewhere, may_start, connected);
+        Mark::of(&(begun, attention(trouble, now), running, failed, recent, of_others, starters))
     }
 }
 
@@ -146,6 +169,20 @@ async fn show(State(app): State<App>, caller: Caller) -> Answer<impl IntoRespons
     let found = Found::of(&app, &caller.actor).await?;
     let frame = Frame::new(&app, &caller, Section::Home, "Home");
     Ok(Page::new(frame, HomeView::new(found, app.now())))
+}
+
+/// Tells when the page has changed.
+async fn follow(State(app): State<App>, caller: Caller, seen: Seen) -> Answer<Response> {
+    live::follow(app, caller, seen, Home).await
+}
+
+/// The page as somebody sees it.
+struct Home;
+
+impl Shown for Home {
+    async fn mark(&self, app: &App, by: &Actor) -> Result<Mark, Problem> {
+        Ok(Found::of(app, by).await?.mark(app.now()))
+    }
 }
 
 #[cfg(test)]
@@ -213,7 +250,7 @@ pub(crate) mod tests {
         let all = all_kinds().into_iter().chain([integration(1, ProviderKind::GitLab)]);
         let view = HomeView::new(well(all.collect()), now());
         assert_eq!(view.trouble.len(), 5, "what is well is none");
-        assert!(!view.live && !view.more_trouble);
+        assert!(!view.more_trouble && view.under_way == "No session under way");
         let page = html(view);
         for words in ["Disconnected", "Not reachable", "Missing scope", "Expires soon", "project web"] {
             assert!(page.contains(words), "{words} in {page}");

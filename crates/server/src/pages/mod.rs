@@ -13,6 +13,7 @@ mod form;
 mod frame;
 mod home;
 mod integrations;
+mod live;
 mod projects;
 mod render;
 mod secrets;

@@ -107,6 +107,7 @@ const SOURCES: &[(&str, &str)] = &templates![
     "secret_delete.html",
     "secrets.html",
     "session.html",
+    "session_delete.html",
     "sessions.html",
     "sign_in.html",
     "sign_in_link.html",

@@ -146,7 +146,7 @@ async fn everybody_reads_what_they_may_and_no_more() {
     for (client, status) in [(&eve, StatusCode::OK), (&mia, StatusCode::OK)] {
         let page = client.get("/audit").await;
         assert_eq!(page.status, status);
-        assert!(!page.body.contains("token.create</strong> <span dir=\"auto\">Administrator"), "{}", page.body);
+        assert!(!page.body.contains("Make an API token</strong> <span dir=\"auto\">Administrator"), "{}", page.body);
     }
     assert!(!mia.get("/").await.body.contains("href=\"/audit\""), "not in the navigation");
     assert!(eve.get("/").await.body.contains("href=\"/audit\""));

@@ -180,6 +180,17 @@ impl Client {
         body: impl Into<Body>,
     ) -> Reply {
         let response = self.open(method, path, media_type, body.into()).await;
+        self.read(response).await
+    }
+
+    /// Sends a request without a body. Of an answer that goes on only the head is waited for.
+    pub(crate) async fn ask(&self, method: Method, path: &str) -> Reply {
+        let response = self.open(method, path, None, Body::empty()).await;
+        let goes_on = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        self.read(if goes_on { response.map(|_| Body::empty()) } else { response }).await
+    }
+
+    async fn read(&self, response: Response<Body>) -> Reply {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("the whole body").to_bytes();
         let body = String::from_utf8(body.to_vec()).expect("text");

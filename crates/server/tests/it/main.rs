@@ -15,6 +15,7 @@ mod harness;
 mod identity_provider;
 mod integrations;
 mod life;
+mod live;
 mod oauth;
 mod pages;
 mod people;

@@ -169,6 +169,56 @@ async fn lists_are_filtered_and_say_why_they_are_empty() {
 }
 
 #[tokio::test]
+async fn a_list_says_who_started_each() {
+    let (server, forge) = connected().await;
+    ended(&server, &forge, "Theirs", "true").await;
+    let member = with_role(&server, "max", Role::Member).await;
+    let started = |page: &str| [page.contains("by you"), page.contains("by <bdi>Administrator</bdi>")];
+    assert_eq!(started(&server.admin().get("/sessions").await.body), [true, false]);
+    assert_eq!(started(&member.get("/sessions").await.body), [false, true]);
+    assert_eq!(started(&member.get("/").await.body), [false, true], "lately in their projects");
+    assert_eq!(started(&server.admin().get("/").await.body), [false, false], "they are all one's own");
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_is_deleted_on_its_page() {
+    let (server, forge) = connected().await;
+    let (admin, max) = (server.admin(), with_role(&server, "max", Role::Member).await);
+    let id = ended(&server, &forge, "t", "echo two >> src/main.txt; exit 3").await;
+    let page = format!("/sessions/{id}/delete");
+    for (method, client) in [(Method::GET, &max), (Method::POST, &max)] {
+        client.send(method, &page, None, "").await.refused(403, "forbidden");
+    }
+    assert!(!max.get(&format!("/sessions/{id}")).await.body.contains(&page));
+    assert!(admin.get(&format!("/sessions/{id}")).await.body.contains(&page));
+    let asked = admin.get(&page).await.body;
+    let workspace = server.bed.folder.path().join("workspaces").join(&id);
+    for words in ["its log", workspace.to_str().unwrap()] {
+        assert!(asked.contains(words), "{words} in {asked}");
+    }
+    assert!(workspace.exists());
+
+    let done = admin.press(&page).await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, "/sessions?did=session-deleted"));
+    assert!(admin.get(done.header("location")).await.body.contains("Deleted: its record"));
+    admin.get(&format!("/sessions/{id}")).await.refused(404, "not_found");
+    assert!(!workspace.exists());
+    let entries = admin.get(&format!("/api/v1/audit?action=session.delete&session={id}")).await.ok();
+    let outcomes: Vec<_> =
+        entries["items"].as_array().unwrap().iter().map(|it| (&it["actor"], &it["outcome"])).collect();
+    let (refused, allowed) = (json!("refused"), json!("allowed"));
+    assert_eq!(outcomes, [(&json!("admin"), &allowed), (&json!("max"), &refused)]);
+    assert_eq!(entries["items"][0]["project"], "default");
+
+    let running = json!({"task": "t", "repositories": [{"url": forge.twin.clone_url(forge.path)}], "agent": {"command": ["sleep", "600"]}});
+    let running = admin.post(ALL, running).await.created();
+    let page = format!("/sessions/{}/delete", running["id"].as_str().unwrap());
+    assert!(admin.get(&page).await.body.contains("The session still runs"));
+    admin.press(&page).await.refused(409, "conflict");
+    server.shut_down().await;
+}
+
+#[tokio::test]
 async fn everybody_finds_a_way_on_from_home() {
     let (server, forge) = connected().await;
     let stranger = server.somebody("eve").await;

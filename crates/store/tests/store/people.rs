@@ -45,6 +45,17 @@ async fn the_first_sign_in_makes_a_person_and_later_ones_change_what_is_said_of_
     assert_eq!(store.user_by_identity("https://evil.test", "bob").await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn names_are_asked_for_together() {
+    let (_database, store) = store().await;
+    comes(&store, "a", &anna(), false, 100).await;
+    comes(&store, "b", &claims("bob"), false, 100).await;
+    let (a, admin, nobody) = (user("a"), UserId::admin(), user("nobody"));
+    let named = store.names(&[&a, &admin, &nobody].into()).await.unwrap();
+    assert_eq!(named, [(a, "Anna".to_owned()), (admin, "Administrator".to_owned())].into());
+    assert!(store.names(&BTreeSet::new()).await.unwrap().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_comes_twice_at_once_is_one_person() {
     let (_database, store) = store().await;

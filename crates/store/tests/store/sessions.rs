@@ -39,6 +39,25 @@ async fn what_goes_in_comes_out_in_every_phase() {
 }
 
 #[tokio::test]
+async fn whoever_listens_is_woken_by_what_a_list_shows() {
+    let (_database, store) = store().await;
+    let mut woken = store.listen();
+    let mut session = started(&store).await;
+    assert!(woken.has_changed().unwrap(), "it is new");
+    woken.mark_unchanged();
+    store.append_events(&session.id, &[(at(2_100), log("x"))]).await.unwrap();
+    store.sessions_page(&Actor::admin(), &SessionFilter::default(), 5, None).await.unwrap();
+    assert!(!woken.has_changed().unwrap(), "its log is in no list");
+    let before = session.phase;
+    session.advance(Phase::Failed, at(2_500)).unwrap();
+    store.clone().update_session(&session, before).await.unwrap();
+    assert!(woken.has_changed().unwrap(), "it has ended");
+    woken.mark_unchanged();
+    store.delete_session(&session.id).await.unwrap();
+    assert!(woken.has_changed().unwrap(), "it is gone");
+}
+
+#[tokio::test]
 async fn who_expects_another_phase_changes_nothing() {
     let (_database, store) = store().await;
     let session = started(&store).await;

@@ -82,19 +82,19 @@ function fresh(part) {
       link.hidden = !base;
       if (base) link.href = base + link.dataset.tokenPath;
     };
-    input.addEventListener("input", point);
+    input.oninput = point;
     point();
   }
   for (const button of part.querySelectorAll("[data-copy]")) {
     button.hidden = !navigator.clipboard;
-    button.addEventListener("click", async () => {
+    button.onclick = async () => {
       try {
         await navigator.clipboard.writeText(button.dataset.copy);
         button.textContent = "Copied";
       } catch {
         // It can still be copied by hand.
       }
-    });
+    };
   }
 }
 
@@ -407,22 +407,71 @@ function diffs() {
   }, true);
 }
 
-// Parts of lists that are under way are fetched anew while somebody looks.
+// A part of the page that follows: the server says when it shows something else, and then it is fetched anew.
 function liveParts() {
-  const part = document.querySelector("div[data-live]");
-  if (!part || !part.dataset.live) return;
-  const again = async () => {
-    if (document.hidden || part.contains(document.activeElement) || document.querySelector("dialog")) return;
-    try {
-      const next = (await fetchPage(location.href)).querySelector("div[data-live]");
-      part.replaceChildren(...document.importNode(next, true).childNodes);
-      fresh(part);
-      if (!next.dataset.live) clearInterval(timer);
-    } catch {
-      // The next turn may do better.
-    }
+  const part = document.getElementById("live");
+  if (!part) return;
+  let source;
+  let last = Promise.resolve();
+  // What nobody sees follows nothing.
+  const follow = () => {
+    source?.close();
+    if (document.hidden) return;
+    source = new EventSource(part.dataset.live + location.search.replace("?", "&"));
+    source.onmessage = ({ lastEventId }) => {
+      last = last.then(() => part.dataset.live.endsWith(lastEventId) || renew(part, location.href));
+    };
   };
-  const timer = setInterval(again, Number(part.dataset.live) * 1000);
+  document.addEventListener("visibilitychange", follow);
+  follow();
+}
+
+async function renew(now, url) {
+  try {
+    const next = (await fetchPage(url)).getElementById(now.id);
+    const held = document.activeElement;
+    become(now, next);
+    fresh(now);
+    clocks(now);
+    // What had the focus may be elsewhere now, or gone.
+    if (held && !held.isConnected) now.querySelector(`a[href="${held.getAttribute("href")}"], #again`)?.focus();
+  } catch {
+    // The next change, or a reload, shows it.
+  }
+}
+
+// Makes a node like another. What is the same is left alone: its focus, what is unfolded in it, what was typed.
+function become(now, next) {
+  if (now.nodeType !== 1) {
+    if (now.data !== next.data) now.data = next.data;
+    return;
+  }
+  for (const { name } of [...now.attributes, ...next.attributes]) {
+    const value = next.getAttribute(name);
+    if (/^(open|data-fetched)$/.test(name) || now.getAttribute(name) === value) continue;
+    if (value === null) now.removeAttribute(name);
+    else now.setAttribute(name, value);
+  }
+  // A diff that was fetched already stays.
+  if (now.dataset.fetched) return;
+  const name = (node) => node.id || node.getAttribute?.("aria-labelledby") || "";
+  let at = now.firstChild;
+  const drop = () => {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  };
+  for (const wanted of [...next.childNodes]) {
+    let same = at;
+    // Only what has a name is looked for further on.
+    while (same && (same.nodeName !== wanted.nodeName || name(same) !== name(wanted))) same = name(wanted) ? same.nextSibling : null;
+    if (same) {
+      while (at !== same) drop();
+      at = same.nextSibling;
+      become(same, wanted);
+    } else now.insertBefore(document.importNode(wanted, true), at);
+  }
+  while (at) drop();
 }
 
 // A page that waits for something elsewhere looks again, also while it is hidden: people are on the provider's page then.
@@ -676,22 +725,7 @@ async function refreshOverview(url) {
   overviewWanted = true;
   await new Promise((resolve) => setTimeout(resolve, 150));
   overviewWanted = false;
-  try {
-    const next = (await fetchPage(url)).getElementById("overview");
-    const now = document.getElementById("overview");
-    const focused = now.contains(document.activeElement) ? document.activeElement.id : "";
-    for (const unfolded of now.querySelectorAll("details[open][id]")) {
-      const same = next.querySelector("#" + unfolded.id);
-      if (!same) continue;
-      // A diff that was fetched already stays.
-      if (unfolded.dataset.fetched) same.replaceWith(unfolded);
-      else same.open = true;
-    }
-    now.replaceWith(document.importNode(next, true));
-    if ("over" in next.dataset) document.getElementById("notice")?.remove();
-    fresh(document.getElementById("overview"));
-    if (focused) (document.getElementById(focused) || document.getElementById("again")).focus();
-  } catch {
-    // The next change, or a reload, shows it.
-  }
+  const overview = document.getElementById("overview");
+  await renew(overview, url);
+  if ("over" in overview.dataset) document.getElementById("notice")?.remove();
 }

@@ -1,9 +1,12 @@
-use axum::{extract::State, response::IntoResponse};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 use valetkey_integrations::RegisteredApp;
-use valetkey_model::{Actor, Integration, IntegrationId, ProjectName, ProviderKind, Status};
+use valetkey_model::{Actor, Integration, IntegrationId, Problem, ProjectName, ProviderKind, Status};
 use valetkey_providers::{github_app, provider};
 use valetkey_store::{IntegrationFilter, Owner};
 
@@ -14,6 +17,7 @@ use crate::{
     extract::Params,
     pages::{
         frame::{Frame, Section},
+        live::{self, Mark, Seen, Shown},
         render::{Page, View},
         words::Badge,
     },
@@ -62,6 +66,8 @@ struct ListView {
     statuses: Vec<Choice>,
     /// What follows `?` to show more.
     next: Option<String>,
+    /// Where the list is followed.
+    live: String,
 }
 
 /// An entry of a filter.
@@ -156,6 +162,7 @@ fn purpose(kind: ProviderKind) -> Purpose {
 
 impl ListView {
     fn new(wanted: &Wanted, mut shown: Vec<Integration>, around: &Around<'_>) -> Self {
+        let live = live::address("/integrations/live", &mark(&shown, around.now));
         let (any, narrowed) = (!shown.is_empty(), wanted.narrows());
         let next = (shown.len() > PAGE as usize).then(|| wanted.behind(&shown[PAGE as usize - 1].id));
         shown.truncate(PAGE as usize);
@@ -192,6 +199,7 @@ impl ListView {
                 .map(|status| Choice::new(status.as_str(), Badge::from(status).word(), wanted.status.as_deref()))
                 .into(),
             next,
+            live,
         }
     }
 }
@@ -223,20 +231,47 @@ pub(super) async fn show(
     let by = &caller.actor;
     let mut projects = app.store.projects().await?;
     projects.retain(|project| by.role(project).is_some());
-    let named = wanted.project.as_deref().and_then(|name| projects.iter().find(|known| known.as_str() == name));
-    let filter = IntegrationFilter {
-        owner: Some(if wanted.tab == Tab::User { Owner::Themselves } else { Owner::Project }),
-        provider: wanted.provider.as_deref().and_then(|slug| slug.parse().ok()),
-        project: named,
-        status: wanted.status.as_deref().and_then(|word| STATUSES.into_iter().find(|it| it.as_str() == word)),
-        text: wanted.q.as_deref(),
-        ..Default::default()
-    };
-    let shown = app.integrations.page(by, &filter, wanted.after.as_ref(), PAGE + 1).await?;
+    let shown = wanted.of(&app, by).await?;
     let apps = app.integrations.registered_apps().await?;
     let around = Around { by, apps: &apps, projects: &projects, now: app.now() };
     let frame = Frame::new(&app, &caller, Section::Integrations, "Integrations").after(wanted.did.as_deref());
     Ok(Page::new(frame, ListView::new(&wanted, shown, &around)))
+}
+
+/// Tells when the list has changed.
+pub(super) async fn follow(
+    State(app): State<App>,
+    caller: Caller,
+    Params(wanted): Params<Wanted>,
+    seen: Seen,
+) -> Answer<Response> {
+    live::follow(app, caller, seen, wanted).await
+}
+
+impl Wanted {
+    /// A page of those that somebody may know of, and one more if there are more.
+    async fn of(&self, app: &App, by: &Actor) -> Result<Vec<Integration>, Problem> {
+        let named = self.project.as_deref().and_then(|name| name.parse().ok());
+        let filter = IntegrationFilter {
+            owner: Some(if self.tab == Tab::User { Owner::Themselves } else { Owner::Project }),
+            provider: self.provider.as_deref().and_then(|slug| slug.parse().ok()),
+            project: named.as_ref().filter(|project| by.role(project).is_some()),
+            status: self.status.as_deref().and_then(|word| STATUSES.into_iter().find(|it| it.as_str() == word)),
+            text: self.q.as_deref(),
+            ..Default::default()
+        };
+        app.integrations.page(by, &filter, self.after.as_ref(), PAGE + 1).await
+    }
+}
+
+impl Shown for Wanted {
+    async fn mark(&self, app: &App, by: &Actor) -> Result<Mark, Problem> {
+        Ok(mark(&self.of(app, by).await?, app.now()))
+    }
+}
+
+fn mark(shown: &[Integration], now: Timestamp) -> Mark {
+    Mark::of(&shown.iter().map(|it| it.view(now)).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(super) use card::{Trouble, in_trouble};
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = vec![
         Row::get("/integrations", list::show).page(),
+        Row::get("/integrations/live", list::follow).unbounded().page(),
         Row::post("/integrations/{id}/test", change::test).integration(Right::Use).page(),
         Row::post("/integrations/{id}/default", change::set_default).integration(Right::Manage).page(),
         Row::get("/integrations/{id}/rename", change::show_rename).integration(Right::Manage).page(),

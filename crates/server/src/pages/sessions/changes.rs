@@ -76,6 +76,12 @@ impl Changes {
         (!all.is_empty()).then(|| Self::part(session, all, 0, take))
     }
 
+    /// How many files changed, in words; none if nothing is known to have changed.
+    pub(super) fn counted(all: &[RepositoryChanges]) -> Option<String> {
+        let (files, words) = files_of(all);
+        (files > 0).then_some(words)
+    }
+
     /// The files from number `from` on, as many as a page holds, with their diffs.
     fn page(session: &Session, all: &[RepositoryChanges], from: usize) -> Self {
         let (mut shown, mut room) = (0, BYTES);
@@ -103,7 +109,6 @@ impl Changes {
         from: usize,
         mut take: impl FnMut(usize, &ChangedFile) -> Option<File>,
     ) -> Self {
-        let sum = |count: fn(&valetkey_model::Changes) -> u64| all.iter().map(|it| count(&it.changes)).sum::<u64>();
         let listed: usize = all.iter().map(|it| it.changes.files.len()).sum();
         let (mut repositories, mut next, mut number) = (Vec::new(), None, 0);
         for RepositoryChanges { url, changes, .. } in all {
@@ -122,17 +127,27 @@ impl Changes {
                 repositories.push(repository);
             }
         }
-        let files = sum(|changes| changes.files_changed);
+        let (files, words) = files_of(all);
         Self {
             session: session.id.to_string(),
-            words: counted(i64::try_from(files).unwrap_or(i64::MAX), "file"),
-            added: sum(|changes| changes.lines_added),
-            removed: sum(|changes| changes.lines_removed),
+            words,
+            added: sum(all, |changes| changes.lines_added),
+            removed: sum(all, |changes| changes.lines_removed),
             repositories,
             next,
             uncounted: files.saturating_sub(listed as u64),
         }
     }
+}
+
+fn sum(all: &[RepositoryChanges], count: fn(&valetkey_model::Changes) -> u64) -> u64 {
+    all.iter().map(|it| count(&it.changes)).sum()
+}
+
+/// How many files changed, and the same in words.
+fn files_of(all: &[RepositoryChanges]) -> (u64, String) {
+    let files = sum(all, |changes| changes.files_changed);
+    (files, counted(i64::try_from(files).unwrap_or(i64::MAX), "file"))
 }
 
 impl File {

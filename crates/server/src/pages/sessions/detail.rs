@@ -52,6 +52,7 @@ struct Overview {
     /// Who started it; none if whoever looks did.
     by: Option<String>,
     may_stop: bool,
+    may_delete: bool,
     may_start: bool,
     started: Moment,
     took: String,
@@ -138,6 +139,7 @@ impl Overview {
             project: session.project.to_string(),
             by: (session.owner != to.user).then(|| around.owner.clone()),
             may_stop: !session.phase.is_final() && Engine::manages(to, session),
+            may_delete: session.phase.is_final() && Engine::manages(to, session),
             may_start: to.is(Role::Member, &session.project),
             started: Moment::past(now, times.created_at),
             took: span(times.ended_at.unwrap_or(now).duration_since(times.created_at)),
@@ -323,6 +325,19 @@ pub(super) mod tests {
         assert_eq!(offers("by <bdi>Administrator</bdi>"), [true; 3]);
         assert_eq!(offers("id=\"again\""), [false, true, true]);
         assert_eq!(offers("id=\"stop\""), [false, false, true]);
+        assert_eq!(offers("/delete\""), [false; 3], "it still runs");
+    }
+
+    #[test]
+    fn what_is_over_can_be_deleted_by_whoever_may() {
+        let mut session = session(1, Phase::Completed);
+        session.owner = "jane".parse().unwrap();
+        let offered = |user: &str, role: Role| {
+            let by = Actor::new(user.parse().unwrap(), false, [(session.project.clone(), role)].into());
+            html(Overview::new(&session, &around(&session, 6, None), &by, now())).contains("/delete\"")
+        };
+        assert!(offered("jane", Role::Member) && offered("eve", Role::Admin));
+        assert!(!offered("eve", Role::Member) && !offered("jane", Role::Viewer));
     }
 
     #[test]

@@ -1,4 +1,7 @@
-use axum::{extract::State, response::IntoResponse};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use jiff::Timestamp;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -7,13 +10,14 @@ use serde::{
 use valetkey_model::{Actor, Phase, Problem, ProjectName, Role, Session, SessionId, UserId};
 use valetkey_store::SessionFilter;
 
-use super::ProjectChoice;
+use super::{ProjectChoice, Starters, under_way};
 use crate::{
     App,
     auth::Caller,
     extract::Params,
     pages::{
-        frame::{Frame, Section},
+        frame::{Did, Frame, Section},
+        live::{self, Mark, Seen, Shown},
         render::{Page, View},
         words::{Badge, Moment, span, title},
     },
@@ -31,6 +35,8 @@ pub(in crate::pages) struct Item {
     phase: Badge,
     project: String,
     repositories: Vec<Repository>,
+    /// Who started it; none if whoever looks did.
+    by: Option<String>,
     started: Moment,
     /// How long it took, or has taken so far.
     took: String,
@@ -45,7 +51,7 @@ struct Repository {
 }
 
 impl Item {
-    pub(in crate::pages) fn new(session: &Session, now: Timestamp) -> Self {
+    pub(in crate::pages) fn new(session: &Session, starters: &Starters, now: Timestamp) -> Self {
         let repository = |run: &valetkey_model::RepositoryRun| Repository {
             path: run.url.path().to_owned(),
             push_branch: run.push_branch.as_ref().map(ToString::to_string),
@@ -57,6 +63,7 @@ impl Item {
             phase: session.phase.into(),
             project: session.project.to_string(),
             repositories: session.repositories.iter().map(repository).collect(),
+            by: starters.other(&session.owner),
             started: Moment::past(now, began),
             took: span(session.times.ended_at.unwrap_or(now).duration_since(began)),
             since: (!session.phase.is_final()).then(|| began.to_string()),
@@ -151,8 +158,10 @@ struct ListView {
     searched: Option<u32>,
     /// Whether whoever looks may start one.
     may_start: bool,
-    /// Whether something on the page goes on.
-    live: bool,
+    /// How many of those on the page go on, in words.
+    under_way: String,
+    /// Where the list is followed.
+    live: String,
 }
 
 impl View for ListView {
@@ -169,12 +178,13 @@ impl ListView {
             query: wanted.query(),
             statuses: Status::ALL,
             projects,
-            items: found.sessions.iter().map(|session| Item::new(session, now)).collect(),
+            items: found.sessions.iter().map(|session| Item::new(session, &found.starters, now)).collect(),
             older: found.older.as_ref().map(ToString::to_string),
             newest: wanted.before.is_none(),
             searched: found.searched,
             may_start,
-            live: found.sessions.iter().any(|session| !session.phase.is_final()),
+            under_way: under_way(&found.sessions),
+            live: live::address("/sessions/live", &found.mark()),
         }
     }
 }
@@ -183,17 +193,35 @@ pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
+    Params(Did { did }): Params<Did>,
 ) -> Answer<impl IntoResponse> {
     let found = Found::of(&app, &caller.actor, &wanted).await?;
     let projects = ProjectChoice::of(&app, &caller.actor, Role::Viewer).await?;
     let may_start = ProjectChoice::of(&app, &caller.actor, Role::Member).await?.any();
-    let frame = Frame::new(&app, &caller, Section::Sessions, "Sessions");
+    let frame = Frame::new(&app, &caller, Section::Sessions, "Sessions").after(did.as_deref());
     Ok(Page::new(frame, ListView::new(&wanted, &found, projects, may_start, app.now())))
 }
 
-#[derive(Debug, Default)]
+/// Tells when the list has changed.
+pub(super) async fn follow(
+    State(app): State<App>,
+    caller: Caller,
+    Params(wanted): Params<Wanted>,
+    seen: Seen,
+) -> Answer<Response> {
+    live::follow(app, caller, seen, wanted).await
+}
+
+impl Shown for Wanted {
+    async fn mark(&self, app: &App, by: &Actor) -> Result<Mark, Problem> {
+        Ok(Found::of(app, by, self).await?.mark())
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
 struct Found {
     sessions: Vec<Session>,
+    starters: Starters,
     older: Option<SessionId>,
     searched: Option<u32>,
 }
@@ -205,11 +233,16 @@ impl Found {
         if sessions.len() > PAGE as usize {
             sessions.truncate(PAGE as usize);
             let older = sessions.last().map(|last| last.id.clone());
-            return Ok(Self { sessions, older, searched: None });
+            return Ok(Self { starters: Starters::of(app, by, &sessions).await?, sessions, older, searched: None });
         }
         // A text is looked for in the newest sessions only.
         let older = app.store.last_searched(by, &filter, before).await?;
-        Ok(Self { sessions, searched: older.as_ref().map(|_| SessionFilter::SEARCHED), older })
+        let starters = Starters::of(app, by, &sessions).await?;
+        Ok(Self { sessions, starters, searched: older.as_ref().map(|_| SessionFilter::SEARCHED), older })
+    }
+
+    fn mark(&self) -> Mark {
+        Mark::of(self)
     }
 }
 
@@ -225,7 +258,7 @@ pub(super) mod tests {
         let phases =
             [Phase::Pending, Phase::Running, Phase::Completed, Phase::Failed, Phase::Stopped, Phase::Completed];
         let sessions: Vec<_> = phases.into_iter().zip(1..).map(|(phase, n)| session(n, phase)).collect();
-        let found = Found { older: Some(sessions[5].id.clone()), sessions, searched: None };
+        let found = Found { older: Some(sessions[5].id.clone()), sessions, starters: starters("jane"), searched: None };
         let failed = Wanted { phase: Some(Status::Failed), q: "dark <mode>".into(), ..Wanted::default() };
         let searched =
             Found { older: found.older.clone(), searched: Some(SessionFilter::SEARCHED), ..Found::default() };
@@ -237,6 +270,11 @@ pub(super) mod tests {
         ]
     }
 
+    /// As somebody sees it who is not the administrator.
+    fn starters(me: &str) -> Starters {
+        Starters::new(me.parse().unwrap(), [(UserId::admin(), "Administrator".to_owned())].into())
+    }
+
     fn page(wanted: &Wanted, found: &Found) -> String {
         let projects = ProjectChoice::from(["default", "web"].map(|name| name.parse().unwrap()).to_vec());
         html(ListView::new(wanted, found, projects, true, now()))
@@ -244,9 +282,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_session_that_is_over_shows_how_long_it_took() {
-        let item = Item::new(&session(1, Phase::Completed), now());
-        assert_eq!((&*item.took, item.since), ("3 min 20 s", None));
-        let item = Item::new(&session(1, Phase::Running), now());
+        let item = |phase| Item::new(&session(1, phase), &Starters::default(), now());
+        let completed = item(Phase::Completed);
+        assert_eq!((&*completed.took, completed.since), ("3 min 20 s", None));
+        let item = item(Phase::Running);
         assert_eq!((&*item.took, item.since.as_deref()), ("9 min", Some("2026-11-21T09:21:00Z")));
     }
 
@@ -275,6 +314,30 @@ pub(super) mod tests {
         for phase in every {
             assert_eq!(ACTIVE.contains(&phase), !phase.is_final(), "{phase}");
         }
+    }
+
+    #[test]
+    fn one_sees_who_started_what() {
+        let found =
+            |me| Found { sessions: vec![session(1, Phase::Running)], starters: starters(me), ..Found::default() };
+        assert!(page(&Wanted::default(), &found("jane")).contains("by <bdi>Administrator</bdi>"));
+        assert!(page(&Wanted::default(), &found("admin")).contains("by you"));
+        let mine = Wanted { by: Some(By::Me), ..Wanted::default() };
+        assert!(!page(&mine, &found("admin")).contains("by you"), "that was asked for");
+    }
+
+    #[test]
+    fn a_list_is_another_when_a_session_goes_on_and_not_because_time_passes() {
+        let view = |phase, now| {
+            let found = Found { sessions: vec![session(1, phase)], ..Found::default() };
+            ListView::new(&Wanted::default(), &found, ProjectChoice::default(), true, now)
+        };
+        let running = view(Phase::Running, now());
+        assert_eq!(running.under_way, "1 session under way");
+        assert_eq!(view(Phase::Running, now() + jiff::SignedDuration::from_hours(1)).live, running.live);
+        let ended = view(Phase::Completed, now());
+        assert!(ended.live != running.live && ended.live.starts_with("/sessions/live?seen="), "{}", ended.live);
+        assert_eq!(ended.under_way, "No session under way");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod changes;
 mod check;
+mod delete;
 mod detail;
 mod diff;
 mod draft;
@@ -11,9 +12,12 @@ mod new;
 mod steps;
 mod stop;
 
-use serde::Serialize;
-use valetkey_model::{Actor, Problem, ProjectName, Projects, Role};
+use std::collections::BTreeMap;
 
+use serde::Serialize;
+use valetkey_model::{Actor, Problem, ProjectName, Projects, Role, Session, UserId};
+
+use super::words::counted;
 use crate::{
     App,
     route::{Right, Row},
@@ -60,9 +64,43 @@ impl From<Vec<ProjectName>> for ProjectChoice {
     }
 }
 
+/// Who started sessions, as somebody sees it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Starters {
+    me: Option<UserId>,
+    names: BTreeMap<UserId, String>,
+}
+
+impl Starters {
+    fn new(me: UserId, names: BTreeMap<UserId, String>) -> Self {
+        Self { me: Some(me), names }
+    }
+
+    /// Of some sessions, in one query.
+    pub(super) async fn of(app: &App, by: &Actor, sessions: &[Session]) -> Result<Self, Problem> {
+        let others = sessions.iter().map(|session| &session.owner).filter(|owner| **owner != by.user).collect();
+        Ok(Self::new(by.user.clone(), app.store.names(&others).await?))
+    }
+
+    /// What somebody else is called; none of whoever looks.
+    fn other(&self, owner: &UserId) -> Option<String> {
+        let named = || self.names.get(owner).cloned().unwrap_or_else(|| owner.to_string());
+        (self.me.as_ref() != Some(owner)).then(named)
+    }
+}
+
+/// How many of these go on, in words.
+pub(super) fn under_way(sessions: &[Session]) -> String {
+    match sessions.iter().filter(|session| !session.phase.is_final()).count() {
+        0 => "No session under way".to_owned(),
+        count => format!("{} under way", counted(i64::try_from(count).unwrap_or(i64::MAX), "session")),
+    }
+}
+
 pub(super) fn rows() -> Vec<Row> {
     vec![
         Row::get("/sessions", list::show).page(),
+        Row::get("/sessions/live", list::follow).unbounded().page(),
         Row::post("/sessions", new::create).page(),
         Row::get("/sessions/new", new::show).page(),
         Row::get("/sessions/{id}", detail::show).session(Right::See).page(),
@@ -72,6 +110,8 @@ pub(super) fn rows() -> Vec<Row> {
         Row::get("/sessions/{id}/log", log::whole).session(Right::See).page(),
         Row::get("/sessions/{id}/stop", stop::show).session(Right::Manage).page(),
         Row::post("/sessions/{id}/stop", stop::stop).session(Right::Manage).page(),
+        Row::get("/sessions/{id}/delete", delete::show).session(Right::Manage).page(),
+        Row::post("/sessions/{id}/delete", delete::delete).session(Right::Manage).page(),
     ]
 }
 
@@ -83,6 +123,7 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
         detail::tests::samples(),
         changes::tests::samples(),
         stop::tests::samples(),
+        delete::tests::samples(),
     ]
     .into_iter()
     .flatten()

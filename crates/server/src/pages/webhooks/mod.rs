@@ -18,6 +18,7 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::post(ALL, edit::add),
         Row::get("/projects/{project}/webhooks/new", edit::show_new),
         Row::get(ONE, show::show),
+        Row::get("/projects/{project}/webhooks/{id}/live", show::follow).unbounded(),
         Row::get("/projects/{project}/webhooks/{id}/edit", edit::show_edit),
         Row::post("/projects/{project}/webhooks/{id}/edit", edit::edit),
         Row::post("/projects/{project}/webhooks/{id}/enabled", change::set_enabled),

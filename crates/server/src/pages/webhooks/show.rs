@@ -1,7 +1,10 @@
-use axum::{extract::State, response::IntoResponse};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use valetkey_model::{Actor, DeliveryState, ProjectName, WebhookDeliveryId, WebhookEvent, WebhookId};
+use valetkey_model::{Actor, DeliveryState, Problem, ProjectName, Role, WebhookDeliveryId, WebhookEvent, WebhookId};
 use valetkey_store::{Delivery, Webhook};
 
 use super::event_words;
@@ -10,6 +13,7 @@ use crate::{
     auth::Caller,
     extract::{Ids, Params},
     pages::{
+        live::{self, Mark, Seen, Shown},
         projects::{
             frame,
             head::{Tab, Tabs},
@@ -21,7 +25,7 @@ use crate::{
 };
 
 /// How many notifications a page shows.
-const PAGE: u32 = 25;
+const PAGE: u32 = 20;
 
 #[derive(Debug, Serialize)]
 struct WebhookView {
@@ -37,8 +41,10 @@ struct WebhookView {
     added: Moment,
     previous_until: Option<Moment>,
     deliveries: Vec<Entry>,
-    /// Whether something is on its way, so that the log follows along.
-    live: bool,
+    /// Whether something is on its way.
+    under_way: bool,
+    /// Where the log is followed.
+    live: String,
     newest: bool,
     older: Option<String>,
 }
@@ -121,6 +127,8 @@ fn indented(body: &str) -> String {
 
 impl WebhookView {
     fn new(by: &Actor, webhook: Webhook, mut deliveries: Vec<Delivery>, newest: bool, now: Timestamp) -> Self {
+        let address = format!("/projects/{}/webhooks/{}/live", webhook.project, webhook.id);
+        let live = live::address(&address, &mark(&webhook, &deliveries, now));
         let more = deliveries.len() > PAGE as usize;
         deliveries.truncate(PAGE as usize);
         let event = |event: WebhookEvent| Event { name: event.as_str(), words: event_words(event) };
@@ -137,7 +145,8 @@ impl WebhookView {
             added: Moment::past(now, webhook.created_at),
             previous_until: webhook.previous_until.filter(|until| now < *until).map(Moment::minute),
             older: deliveries.last().filter(|_| more).map(|last| last.id.to_string()),
-            live: newest && deliveries.iter().any(|delivery| is_on_its_way(delivery, now)),
+            under_way: deliveries.iter().any(|delivery| is_on_its_way(delivery, now)),
+            live,
             deliveries: deliveries.into_iter().map(|delivery| Entry::new(delivery, now)).collect(),
             newest,
         }
@@ -166,6 +175,42 @@ pub(super) async fn show(
     let deliveries = webhooks.deliveries(&project, &id, PAGE + 1, before.as_ref()).await?;
     let frame = frame(&app, &caller, "Webhook").after(did.as_deref());
     Ok(Page::new(frame, WebhookView::new(&caller.actor, webhook, deliveries, before.is_none(), app.now())))
+}
+
+/// Tells when the log has changed.
+pub(super) async fn follow(
+    State(app): State<App>,
+    caller: Caller,
+    Ids(project, id): Ids<ProjectName, WebhookId>,
+    Params(Wanted { before, .. }): Params<Wanted>,
+    seen: Seen,
+) -> Answer<Response> {
+    live::follow(app, caller, seen, Log { project, id, before }).await
+}
+
+/// The notifications to a webhook, as its page shows them.
+struct Log {
+    project: ProjectName,
+    id: WebhookId,
+    before: Option<WebhookDeliveryId>,
+}
+
+impl Shown for Log {
+    async fn mark(&self, app: &App, by: &Actor) -> Result<Mark, Problem> {
+        by.require(Role::Admin, &self.project)?;
+        let webhooks = app.integrations.webhooks();
+        let webhook = webhooks.get(&self.project, &self.id).await?;
+        let deliveries = webhooks.deliveries(&self.project, &self.id, PAGE + 1, self.before.as_ref()).await?;
+        Ok(mark(&webhook, &deliveries, app.now()))
+    }
+}
+
+fn mark(webhook: &Webhook, deliveries: &[Delivery], now: Timestamp) -> Mark {
+    let one = |it: &Delivery| {
+        let last = (it.last_status, it.last_error.clone(), it.attempts, it.next_attempt_at);
+        (it.id.clone(), it.state, is_being_sent(it, now), is_on_its_way(it, now), last)
+    };
+    Mark::of(&(webhook.enabled, deliveries.iter().map(one).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]
@@ -274,6 +319,6 @@ pub(super) mod tests {
         let samples = samples();
         assert!(samples[0].1.contains("Add &lt;b&gt;X"), "{}", samples[0].1);
         assert!(!samples[1].1.contains("/test\""), "{}", samples[1].1);
-        assert!(samples[2].1.contains(&format!("?before={}", id(24))), "the page has an end");
+        assert!(samples[2].1.contains(&format!("?before={}", id(19))), "the page has an end");
     }
 }
