@@ -145,7 +145,11 @@ impl Integrations {
         instance: Option<&InstanceUrl>,
         explicit: Option<&IntegrationRef>,
     ) -> Result<Resolved, Problem> {
-        let all = self.store.integrations_for(&by.user, project).await?;
+        let all = match explicit {
+            // Of one that was chosen and does not fit it is said why.
+            Some(_) => self.store.integrations_for(&by.user, project).await?,
+            None => self.store.integrations_fitting(&by.user, project, provider, instance).await?,
+        };
         let query = Query { caller: by, project, explicit, provider, instance };
         let resolution = resolve(&all, query)?;
         Ok(Resolved {

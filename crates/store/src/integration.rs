@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 use sqlx::{Any, Transaction, any::AnyRow};
 use valetkey_model::{
-    Actor, Alias, Integration, IntegrationId, Level, OwnerScope, ProjectName, Projects, ProviderKind, Status, UserId,
+    Actor, Alias, InstanceUrl, Integration, IntegrationId, Level, OwnerScope, ProjectName, Projects, ProviderKind,
+    Status, UserId,
 };
 
 use crate::{
@@ -143,15 +144,37 @@ impl Store {
         owner: &UserId,
         project: &ProjectName,
     ) -> Result<Vec<Integration>, StoreError> {
+        self.integrations_fitting(owner, project, None, None).await
+    }
+
+    /// Of [these](Self::integrations_for), those of a provider and at an instance, where that is known.
+    ///
+    /// # Errors
+    /// When the database does not answer or a record is damaged.
+    pub async fn integrations_fitting(
+        &self,
+        owner: &UserId,
+        project: &ProjectName,
+        provider: Option<ProviderKind>,
+        instance: Option<&InstanceUrl>,
+    ) -> Result<Vec<Integration>, StoreError> {
         // Two queries, so that SQLite reads an index for each and not the whole table.
         let query = concat!(
             select!(
-                "WHERE removing = 0 AND owner = $1 AND (scope = 'user_global' OR (scope = 'user' AND project = $2)) "
+                "WHERE removing = 0 AND owner = $1 AND (scope = 'user_global' OR (scope = 'user' AND project = $2)) \
+                 AND $3 IN ('', provider) AND $4 IN ('', instance_url) "
             ),
             "UNION ALL ",
-            select!("WHERE removing = 0 AND scope = 'project' AND project = $2 ORDER BY id")
+            select!(
+                "WHERE removing = 0 AND scope = 'project' AND project = $2 \
+                 AND $3 IN ('', provider) AND $4 IN ('', instance_url) ORDER BY id"
+            )
         );
-        let query = sqlx::query(query).bind(owner.as_str()).bind(project.as_str());
+        let query = sqlx::query(query)
+            .bind(owner.as_str())
+            .bind(project.as_str())
+            .bind(provider.map_or("", ProviderKind::slug))
+            .bind(instance.map(ToString::to_string).unwrap_or_default());
         query.fetch_all(&self.reader).await?.iter().map(integration).collect()
     }
 

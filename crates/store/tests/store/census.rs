@@ -98,6 +98,13 @@ async fn a_session_can_use_ones_own_and_what_is_shared_in_its_project() {
         let wanted: Vec<_> = all.iter().filter(|it| john.uses(it, &project)).cloned().collect();
         assert_eq!(wanted.len(), 4);
         assert_eq!(store.integrations_for(&john.user, &project).await.unwrap(), wanted);
+        let (here, elsewhere) = (wanted[0].instance_url.clone(), "https://elsewhere.test".parse().unwrap());
+        let fitting = async |provider, instance| {
+            store.integrations_fitting(&john.user, &project, provider, instance).await.unwrap()
+        };
+        assert_eq!(fitting(Some(wanted[0].provider), Some(&here)).await, wanted);
+        assert_eq!(fitting(Some(ProviderKind::Slack), None).await, []);
+        assert_eq!(fitting(None, Some(&elsewhere)).await, []);
     }
 }
 
