@@ -315,6 +315,22 @@ await step("the form finds repositories and branches, and says what a session wo
   check((await page.getByText("What to do:").count()) === 0, "the answer is for another repository");
 });
 
+await step("a repository can go without an integration if everybody may read it", async () => {
+  const url = page.getByLabel("URL");
+  await page.getByLabel("Integration").selectOption("none");
+  await url.fill(twin.cloneUrl);
+  await page.getByLabel("Push to").focus();
+  await page.getByText("not for everybody to read").waitFor();
+  if (twin.publicCloneUrl) {
+    await url.fill(twin.publicCloneUrl);
+    await page.getByLabel("Push to").focus();
+    await page.getByText("This session can read here, and pushes nothing.").waitFor();
+  }
+  await pleasant();
+  await page.getByLabel("Integration").selectOption("");
+  await url.fill("not a repository");
+});
+
 await step("rows for repositories come and go", async () => {
   await page.getByRole("button", { name: "Add repository" }).click();
   check((await page.getByLabel("URL").count()) === 2, "there is no second row");

@@ -69,6 +69,11 @@ fn furnish(twin: &Twin, back: &str) -> Value {
     twin.repository(repository, many.protected_branch("main").member(&john, AccessLevel::Developer));
     twin.commit(repository, "topic/001", "CHANGES.md", "One more file.\n");
 
+    let public = (twin.forge() == Forge::GitLab).then(|| {
+        twin.repository("group/handbook", Repository::new().public().file("README.md", "# For everybody\n"));
+        twin.clone_url("group/handbook")
+    });
+
     let token = |state: TokenState| {
         twin.token(&john, Token::generated().scopes(scopes.iter().copied()).expires("2027-01-31").state(state))
     };
@@ -90,6 +95,7 @@ fn furnish(twin: &Twin, back: &str) -> Value {
         "scopes": scopes,
         "repository": repository,
         "cloneUrl": twin.clone_url(repository),
+        "publicCloneUrl": public,
         "branches": 121,
         "changedBranch": "topic/001",
         "otherTokens": {
