@@ -282,7 +282,7 @@ struct Resolved {
 impl Resolved {
     fn nothing() -> Self {
         let reason = Reason::NO_INTEGRATION.to_owned();
-        Self { integration: None, steps: vec![reason.clone()], reason, candidates: Vec::new() }
+        Self { integration: None, reason, steps: Vec::new(), candidates: Vec::new() }
     }
 }
 

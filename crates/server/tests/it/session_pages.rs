@@ -86,6 +86,34 @@ async fn the_whole_log_can_be_searched_without_a_script() {
 }
 
 #[tokio::test]
+async fn a_repository_may_go_without_an_integration_if_everybody_may_read_it() {
+    let (server, forge) = connected().await;
+    forge.twin.repository("team/docs", Repository::new().public().file("a", "a"));
+    let (public, private) = (forge.twin.clone_url("team/docs"), forge.twin.clone_url(forge.path));
+    let without = |url: &str| json!({"url": url, "integration": "none"});
+    let body = json!({"task": "", "repositories": [without(&public), without(&private)]});
+    let found = server.admin().post(&format!("{ALL}/check"), body).await.ok();
+    for item in found["items"].as_array().unwrap() {
+        assert_eq!((&item["canPush"], &item["integration"]), (&json!(false), &serde_json::Value::Null));
+    }
+    assert_eq!(found["items"][0]["problem"], serde_json::Value::Null);
+    assert_eq!(found["items"][1]["problem"]["code"], "repository_not_found");
+    let resolved = format!("/api/v1/integrations/resolve?url={}&integration=none", forge.twin.url());
+    let resolved = server.admin().get(&resolved).await.ok();
+    assert_eq!((resolved.get("integration"), &resolved["candidates"]), (None, &json!([])));
+
+    let fields = [("project", "default"), ("task", ""), ("url", &public), ("integration", "none"), ("check", "1")];
+    let page = submit(&server.admin(), &fields).await.body;
+    for words in ["This session can read here, and pushes nothing", "value=\"none\" selected"] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    let fields =
+        [("project", "default"), ("task", "x"), ("url", &public), ("integration", "none"), ("pushBranch", "x")];
+    let page = submit(&server.admin(), &fields).await.body;
+    assert!(page.contains("Nothing is pushed to"), "{page}");
+}
+
+#[tokio::test]
 async fn one_learns_which_credential_a_session_would_use_before_it_starts() {
     let (server, forge) = connected().await;
     let read_only = Repository::new().private().file("a", "a").member(&forge.john, AccessLevel::Reporter);

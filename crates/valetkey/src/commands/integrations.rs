@@ -219,6 +219,9 @@ fn print_resolved(context: &Context, repository: &RepoUrl, found: &Value) -> Res
             ("account", view.as_ref().map(account)),
             ("because", found["reason"].as_str().map(str::to_owned)),
         ]);
-        format!("{head}\nlooked at:\n{}", steps_of(found))
+        match steps_of(found) {
+            steps if steps.is_empty() => head,
+            steps => format!("{head}\nlooked at:\n{steps}"),
+        }
     })
 }

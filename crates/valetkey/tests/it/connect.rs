@@ -33,6 +33,10 @@ async fn an_account_is_connected_shown_and_disconnected() {
     let [own, everywhere] = steps[..] else { panic!("a line for each step: {resolved:?}") };
     assert!(own.starts_with("  User integration") && everywhere.starts_with("  User Global"), "{resolved:?}");
 
+    let none = ["integrations", "resolve", &person.twin.clone_url("team/app"), "--integration", "none"];
+    let none = person.run(&none).await.ok().stdout;
+    assert!(none.contains("integration:  none") && !none.contains("looked at"), "{none}");
+
     let gone = person.run(&["integrations", "disconnect", "Work"]).await.ok();
     assert!(gone.stdout.contains("erased"), "{gone:?}");
     let list = person.run(&["integrations", "-o", "json"]).await.ok().json();
