@@ -871,6 +871,55 @@ await step("the theme is kept", async () => {
   await button.click();
 });
 
+// Goes on by Tab until what has the focus is called so.
+async function tabTo(name) {
+  for (let presses = 0; presses < 80; presses++) {
+    await page.keyboard.press("Tab");
+    const called = await page.evaluate(() => {
+      const it = document.activeElement;
+      return (it.labels?.[0] ?? it).textContent.trim();
+    });
+    if (called.startsWith(name)) return;
+  }
+  throw new Error(`Tab does not lead to ${name}`);
+}
+
+await step("a session is started and read by the keyboard alone, from home", async () => {
+  await page.goto(`${base}/`);
+  await tabTo("New session");
+  await page.keyboard.press("Enter");
+  await heading("New session").waitFor();
+  await page.keyboard.type("By keyboard");
+  for (const [field, text] of [
+    ["URL", twin.cloneUrl],
+    ["Push to", "feature/keys"],
+    ["Agent command", "sh -c 'echo typed > keys.txt'"],
+  ]) {
+    await tabTo(field);
+    await page.keyboard.type(text);
+  }
+  await tabTo("Start session");
+  await page.keyboard.press("Enter");
+  await heading("By keyboard").waitFor();
+  await page.getByRole("link", { name: "View branch" }).waitFor();
+  await tabTo("View branch");
+  const branch = await page.evaluate(() => document.activeElement.href);
+  check(branch.endsWith("feature/keys"), `the branch is at ${branch}`);
+  await tabTo("Whole log as text");
+});
+
+await step("what one comes for is at most two clicks from home", async () => {
+  for (const [clicks, reached] of [
+    [["New session"], heading("New session")],
+    [["By keyboard"], heading("By keyboard")],
+    [["Connect an account", "Connect GitHub"], page.getByLabel("Access token", { exact: true })],
+  ]) {
+    await page.goto(`${base}/`);
+    for (const link of clicks) await page.getByRole("link", { name: link }).first().click();
+    await reached.first().waitFor();
+  }
+});
+
 await step("the keyboard alone is enough", async () => {
   await page.goto(`${base}/integrations`);
   await page.keyboard.press("Tab");
@@ -968,8 +1017,11 @@ if (twin.oauth) {
     await page.getByLabel("Only these:").check();
     await rowOf("GitLab").getByRole("link", { name: "Add User Integration" }).click();
     await page.getByRole("dialog").getByRole("link", { name: "Sign in with GitLab" }).click();
+    const onward = page.getByRole("button", { name: /Continue with GitLab/ });
+    // Both ways have a field for the alias.
+    await onward.waitFor();
     await page.getByLabel("Alias").fill("By consent");
-    const [tab] = await Promise.all([context.waitForEvent("page"), page.getByRole("button", { name: /Continue with GitLab/ }).click()]);
+    const [tab] = await Promise.all([context.waitForEvent("page"), onward.click()]);
     await tab.getByText("The provider accepted").waitFor();
     await tab.close();
     await page.bringToFront();

@@ -200,6 +200,7 @@ REQUESTS = {
     "createProject": {"body": {"name": "spinney"}},
     "deleteProject": there(project="meadow"),
     "getProject": there(),
+    "listProjectLosses": there(),
     "changeProject": {**there(project="heath"), "body": {"description": "Changed"}},
     **{
         operation: there()
