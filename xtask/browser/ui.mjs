@@ -912,7 +912,7 @@ await step("what one comes for is at most two clicks from home", async () => {
   for (const [clicks, reached] of [
     [["New session"], heading("New session")],
     [["By keyboard"], heading("By keyboard")],
-    [["Connect an account", "Connect GitHub"], page.getByLabel("Access token", { exact: true })],
+    [["Connect an account", "Connect GitHub"], page.getByLabel("Personal access token", { exact: true })],
   ]) {
     await page.goto(`${base}/`);
     for (const link of clicks) await page.getByRole("link", { name: link }).first().click();
