@@ -200,7 +200,7 @@ REQUESTS = {
     "createProject": {"body": {"name": "spinney"}},
     "deleteProject": there(project="meadow"),
     "getProject": there(),
-    "listProjectLosses": there(),
+    "listProjectLosses": there(project="heath"),
     "changeProject": {**there(project="heath"), "body": {"description": "Changed"}},
     **{
         operation: there()
