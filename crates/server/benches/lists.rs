@@ -79,21 +79,34 @@ async fn measure(name: &str, url: DatabaseUrl, address: &str, folder: &std::path
         ("sessions, a project's API", &member, "/api/v1/projects/project-1/sessions"),
         ("home, a member's", &member, "/"),
     ] {
-        missed += usize::from(!row(name, list, times(&server, who, path).await?, Duration::from_millis(20)));
+        missed += usize::from(!row(name, list, times(&server, who, path).await?, Wanted::Late(20)));
     }
-    missed += usize::from(!row(name, "the choice of an integration", choices(&store).await?, Duration::from_millis(1)));
+    missed += usize::from(!row(name, "the choice of an integration", choices(&store).await?, Wanted::Median(1)));
     engine.shut_down(Duration::from_secs(1)).await;
     store.close().await;
     Ok(missed)
 }
 
-/// Prints a figure, and whether it is what is wanted.
-fn row(store: &str, list: &str, mut times: Vec<Duration>, wanted: Duration) -> bool {
+/// In milliseconds.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// Of the 99th percentile.
+    Late(u64),
+    /// Of the median.
+    Median(u64),
+}
+
+/// Prints a figure, and says whether it is what is wanted.
+fn row(store: &str, list: &str, mut times: Vec<Duration>, wanted: Wanted) -> bool {
     times.sort();
     let (median, late) = (times[times.len() / 2], times[times.len() * 99 / 100]);
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    println!("| {store} | {list} | {:.2} ms | {:.2} ms | ≤ {} ms |", ms(median), ms(late), wanted.as_millis());
-    late <= wanted
+    let (which, limit, measured) = match wanted {
+        Wanted::Late(limit) => ("99th percentile", limit, late),
+        Wanted::Median(limit) => ("median", limit, median),
+    };
+    println!("| {store} | {list} | {:.2} ms | {:.2} ms | {which} ≤ {limit} ms |", ms(median), ms(late));
+    measured <= Duration::from_millis(limit)
 }
 
 async fn times(server: &Router, token: &str, path: &str) -> Result<Vec<Duration>> {
